@@ -9,10 +9,12 @@ from models.errors import EmbeddingSpaceError, InvalidParameterError, WorkbenchE
 __all__ = [
     "ClipDecodeError",
     "EmbeddingSpaceError",
+    "EmbeddingsFileError",
     "InvalidClipError",
     "InvalidParameterError",
     "JobStoppedError",
     "MediaError",
+    "ModelOutputError",
     "NothingToEmbedError",
     "NothingToRankError",
     "SourceNotFoundError",
@@ -22,34 +24,80 @@ __all__ = [
 
 
 class MediaError(WorkbenchError):
-    """A video or image could not be used; the message names the file."""
+    """A video or image that could not be used; the message names the file.
+
+    Occurs: through its branches, while a source is listed or a clip is decoded.
+    What to do: look at the file; one broken file never ends a run, it is listed with its reason.
+    """
 
 
 class ClipDecodeError(MediaError):
-    """A file was recognised, but its frames could not be decoded."""
+    """A file of a known kind whose frames could not be decoded.
+
+    Occurs: truncated or damaged files, a codec that is not installed.
+    What to do: play the file in another program; encode it again or leave it out.
+    """
 
 
 class UnsupportedMediaError(MediaError):
-    """A file is not a video or image of a kind that can be read here."""
+    """A file that is not a video or image of a kind that can be read here.
+
+    Occurs: texts, archives and audio files, also under the name of a video.
+    What to do: leave it out, or convert it to MP4, WebM, JPEG or PNG.
+    """
 
 
 class SourceNotFoundError(MediaError, FileNotFoundError):
-    """A file, folder or pattern names nothing that exists."""
+    """A file, folder or pattern that names nothing.
 
-    __str__ = WorkbenchError.__str__  # OSError would print its errno instead of our sentence
+    Occurs: a misspelt path, a file that was moved after it was listed.
+    What to do: correct the path, or load the clips again.
+    """
 
 
-class InvalidClipError(MediaError, ValueError):
-    """A clip's span or number of frames makes no sense."""
+class InvalidClipError(WorkbenchError, ValueError):
+    """A clip whose span or number of frames makes no sense.
+
+    Occurs: a stop before the start, no frames asked for.
+    What to do: give start < stop, in seconds, and at least 1 frame.
+    """
+
+
+class ModelOutputError(WorkbenchError):
+    """A model returned something else than one finite unit row per input.
+
+    Occurs: mostly with a model of your own: rows missing, NaN, rows that are not normalised.
+    What to do: run ``models.check_model(model)``, which names the broken promise.
+    """
+
+
+class EmbeddingsFileError(WorkbenchError, ValueError):
+    """A file that does not hold embeddings saved by the workbench.
+
+    Occurs: another program's Parquet or NPZ file, a damaged one, one of a newer version.
+    What to do: load files written by ``Embeddings.save``.
+    """
 
 
 class JobStoppedError(WorkbenchError):
-    """A job was stopped before it had any result to give."""
+    """A job that was stopped before it had a result to give.
+
+    Occurs: ``stop()`` came while the model or the clips were still being loaded.
+    What to do: start again; a job stopped later gives what was finished.
+    """
 
 
 class NothingToEmbedError(InvalidParameterError):
-    """There is no clip to embed."""
+    """A call to embed without a single clip.
+
+    Occurs: an empty folder, or one in which no file could be read.
+    What to do: see ``clips.errors`` for what was turned down and why.
+    """
 
 
 class NothingToRankError(InvalidParameterError):
-    """There is no prompt, or no embedded clip, to rank."""
+    """A ranking without prompts or without embedded clips.
+
+    Occurs: only blank lines among the prompts, or every clip was skipped.
+    What to do: type a prompt; see ``skipped`` for the reasons.
+    """
