@@ -1,0 +1,107 @@
+"""What every test gets: no network, its own caches, restored random state, one group per shared server."""
+
+import os
+import random
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+# Before any heavy import, and inherited by the worker processes, kernels and servers that tests start.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["JUPYTER_PLATFORM_DIRS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("MPLCONFIGDIR", str(ROOT / ".pytest_cache" / "d" / "matplotlib"))
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _HOME = tempfile.TemporaryDirectory(prefix="workbench-tests-", ignore_cleanup_errors=True)
+    for _name, _folder in {
+        "XDG_CACHE_HOME": "cache",
+        "HF_HOME": "huggingface",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "jupyter/config",
+        "JUPYTER_DATA_DIR": "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+    }.items():
+        _path = Path(_HOME.name) / _folder
+        _path.mkdir(parents=True)
+        os.environ[_name] = str(_path)
+
+# No deadline: the machines that run the tests are shared. Derandomised: a red run is red for everybody.
+settings.register_profile(
+    "workbench",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("workbench")
+
+_LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the cells of a notebook, and the tests that share a server, in one worker process and in order."""
+    for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
+        browser = item.get_closest_marker("browser") or "tests/browser/" in item.path.as_posix()
+        group = "browser" if browser else item.path.relative_to(ROOT).as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+    connect_ex = socket.socket.connect_ex
+
+    def guard(address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in _LOCAL_HOSTS:
+            raise RuntimeError(f"A test tried to reach {address!r}; tests run without a network.")
+
+    def guarded_connect(self: socket.socket, address: object) -> None:
+        guard(address)
+        return connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: object) -> int:
+        guard(address)
+        return connect_ex(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+
+
+@pytest.fixture(autouse=True)
+def restored_random_state() -> Iterator[None]:
+    """Give every test the same random numbers, and leave none of its seeds behind."""
+    import numpy as np
+
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    yield
+    random.setstate(python_state)
+    np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The folder that holds pyproject.toml."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Data that is handed out beside the product; absent on most machines."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data folder is not beside this checkout")
+    return SHARED
