@@ -1,0 +1,78 @@
+"""Clips and images: find them, decode them exactly, sample them, show them.
+
+The only place that opens video. Importing this package loads neither PyAV nor Pillow: each
+public name is imported from its own module when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.media.clips import Clip, ClipSet
+    from workbench.media.decode import frames_at, probe
+    from workbench.media.encode import write_video
+    from workbench.media.frames import Frames, MediaInfo
+    from workbench.media.images import read_image
+    from workbench.media.outcome import OutcomeReport, SourceError
+    from workbench.media.preview import browser_clip
+    from workbench.media.samples import sample_answers, sample_clips, sample_prompts
+    from workbench.media.sampling import SamplingPolicy, frame_indices, frame_times
+    from workbench.media.sources import load_clips
+
+_EXPORTS = {
+    "Clip": "workbench.media.clips",
+    "ClipSet": "workbench.media.clips",
+    "Frames": "workbench.media.frames",
+    "MediaInfo": "workbench.media.frames",
+    "OutcomeReport": "workbench.media.outcome",
+    "SamplingPolicy": "workbench.media.sampling",
+    "SourceError": "workbench.media.outcome",
+    "browser_clip": "workbench.media.preview",
+    "frame_indices": "workbench.media.sampling",
+    "frame_times": "workbench.media.sampling",
+    "frames_at": "workbench.media.decode",
+    "load_clips": "workbench.media.sources",
+    "probe": "workbench.media.decode",
+    "read_image": "workbench.media.images",
+    "sample_answers": "workbench.media.samples",
+    "sample_clips": "workbench.media.samples",
+    "sample_prompts": "workbench.media.samples",
+    "write_video": "workbench.media.encode",
+}
+
+__all__ = [
+    "Clip",
+    "ClipSet",
+    "Frames",
+    "MediaInfo",
+    "OutcomeReport",
+    "SamplingPolicy",
+    "SourceError",
+    "browser_clip",
+    "frame_indices",
+    "frame_times",
+    "frames_at",
+    "load_clips",
+    "probe",
+    "read_image",
+    "sample_answers",
+    "sample_clips",
+    "sample_prompts",
+    "write_video",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use and keep it."""
+    if name not in _EXPORTS:
+        raise AttributeError(
+            f"module 'workbench.media' has no attribute {name!r}; it has {', '.join(sorted(_EXPORTS))}"
+        )
+    value = getattr(import_module(_EXPORTS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names without importing them."""
+    return sorted(_EXPORTS)

@@ -1,0 +1,124 @@
+"""Opening a video file safely: what it is, which stream counts, plain reasons when it fails.
+
+Only container formats that hold video are tried, and only local files: PyAV would otherwise
+open a text as a terminal recording, or a playlist that names other files and addresses.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import av
+import av.error
+from av.stream import Disposition
+
+from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
+from workbench.media.files import MAX_PIXELS, check_readable
+from workbench.media.names import display_name
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,ivf,mxf,nut,dv,"
+    "h264,hevc,m4v,yuv4mpegpipe,rm"
+)
+# `file` is needed for the file itself; everything else (http, concat, pipe) is refused.
+_OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+_BIG_PICTURE = 1280 * 720
+
+
+@dataclass(frozen=True)
+class OpenVideo:
+    """An open file, its best video stream, and the decoder to use for it."""
+
+    container: "InputContainer"
+    stream: "VideoStream"
+    decoder: Any  # VideoCodecContext: the stream's own, or one that also decodes transparency
+
+
+@contextmanager
+def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
+    """Open a video file and its best video stream; close it whatever happens.
+
+    Fields of the stream must be copied before the block ends: they live in the container.
+
+    Args:
+        path: A local file.
+        threads: Decoder threads; 0 lets the decoder choose, None chooses by picture size (one
+            for small pictures, where more only get in each other's way).
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: With a plain reason; also
+            for whatever FFmpeg raises inside the block.
+    """
+    check_readable(path)
+    name = display_name(path)
+    try:
+        # "file:" keeps a name such as "12:30.mp4" from being taken for a protocol.
+        with av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace") as container:
+            stream = _best_stream(container, name)
+            decoder = _decoder(stream)
+            if threads is None:
+                threads = 0 if stream.width * stream.height >= _BIG_PICTURE else 1
+            decoder.thread_type = "NONE" if threads == 1 else "AUTO"
+            decoder.thread_count = threads
+            yield OpenVideo(container, stream, decoder)
+    except MediaError:
+        raise
+    except (av.error.FFmpegError, OSError, EOFError) as error:
+        raise _translated(error, name) from error
+
+
+def _best_stream(container: "InputContainer", name: str) -> "VideoStream":
+    """Pick the stream FFmpeg calls best, never a cover picture, and check that it decodes."""
+    videos = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if not videos:
+        what = "sound only" if container.streams.audio else "no video stream"
+        raise UnsupportedMediaError(f"{name} has no pictures: {what}.")
+    best = container.streams.best("video")
+    stream = cast("VideoStream", best) if best in videos else videos[0]
+    context = getattr(stream, "codec_context", None)
+    if context is None:
+        raise ClipDecodeError(f"No decoder here for the video codec of {name}.")
+    width, height = context.width, context.height
+    if width < 1 or height < 1:
+        raise ClipDecodeError(f"{name} does not say how large its pictures are; it is probably cut short.")
+    if width * height > MAX_PIXELS:
+        raise UnsupportedMediaError(
+            f"{name} has pictures of {width}x{height}; at most {MAX_PIXELS} pixels are decoded."
+        )
+    return stream
+
+
+def _decoder(stream: "VideoStream") -> Any:
+    """Take the stream's decoder, or libvpx where a WebM has transparency: FFmpeg's own drops it."""
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name and stream.metadata.get("alpha_mode") == "1":
+        with suppress(av.error.FFmpegError, ValueError):
+            return av.CodecContext.create(name, "r")
+    return stream.codec_context
+
+
+def _is_cover(stream: "VideoStream") -> bool:
+    """Tell whether a stream is a cover picture or thumbnail of a sound file."""
+    with suppress(AttributeError, ValueError):
+        return bool(stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+    return False
+
+
+def _translated(error: Exception, name: str) -> MediaError:
+    """Turn what FFmpeg or the system raised into one of our errors with a plain reason."""
+    if isinstance(error, PermissionError):
+        return ClipDecodeError(f"No permission to read {name}.")
+    if isinstance(error, av.error.ArgumentError):  # what a format outside the whitelist gives
+        return UnsupportedMediaError(f"{name} is not a video that can be read here.")
+    if isinstance(error, av.error.InvalidDataError | av.error.EOFError | EOFError):
+        return ClipDecodeError(f"{name} is damaged or not a video: no picture could be decoded.")
+    if isinstance(error, av.error.DecoderNotFoundError):
+        return ClipDecodeError(f"No decoder here for the video codec of {name}.")
+    reason = getattr(error, "strerror", None) or str(error)
+    return ClipDecodeError(f"Cannot decode {name}: {reason}.")

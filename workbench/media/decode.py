@@ -1,0 +1,251 @@
+"""Exact frames at given seconds, and what the headers of a video say.
+
+`frames_at` decodes as little as it can without changing a pixel: it reads the time stamps of all
+packets first, feeds the decoder only the groups of pictures that hold a wanted frame, and lets
+it leave out frames that nothing refers to. Whatever is missing or strange in a file (time
+stamps, key frames, damage) leads to a plain decode from the start instead.
+
+Frames come out as stored: no correction for pixels that are not square, no deinterlacing, no
+tone mapping. Transparent areas are shown on white. A frame of another size than the first
+(a stream that changes) is scaled to it.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import av
+import av.error
+import numpy as np
+
+from workbench.errors import ClipDecodeError, InvalidClipError
+from workbench.media.container import OpenVideo, open_video
+from workbench.media.frames import Frames, MediaInfo
+from workbench.media.images import shrunk
+from workbench.media.names import display_name
+from workbench.media.onepass import StrangeFileError, decode_fast
+from workbench.media.orientation import may_be_turned, rotation_degrees
+from workbench.media.packets import Collector, FrameReader, PacketReader
+from workbench.media.pixels import PictureMaker, display_matrix
+
+_SMALL_FILE_BYTES = 2 << 20
+_JITTER_S = 0.002  # containers round time stamps to milliseconds
+
+
+def probe(path: Path | str) -> MediaInfo:
+    """Read what a video is from its headers.
+
+    At most one frame is decoded, and only when the headers hint at a rotation. A file that
+    states no length (a live WebM) is read through once without decoding.
+
+    Args:
+        path: A local video file.
+
+    Returns:
+        Its facts; width and height are those of the upright picture.
+
+    Raises:
+        SourceNotFoundError: If there is no such file.
+        UnsupportedMediaError: If it is not a video: a text, a folder, sound only, empty.
+        ClipDecodeError: If it is damaged, or may not be read.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> probe(sample_clips()[0].path).codec
+        'h264'
+    """
+    path = Path(path)
+    with open_video(path, threads=1) as video:
+        stream, context = video.stream, video.stream.codec_context
+        width, height = context.width, context.height
+        rate = stream.average_rate or stream.guessed_rate
+        facts = {
+            "fps": float(rate) if rate else None,
+            "num_frames": stream.frames or None,
+            "codec": context.name,
+            "has_audio": bool(video.container.streams.audio),
+            "container": video.container.format.name,
+            "pixel_format": context.pix_fmt or "",
+        }
+        duration_s = _duration_s(video)
+    rotation = rotation_degrees(_first_matrix(path)) if may_be_turned(path) else 0
+    if rotation in {90, 270}:
+        width, height = height, width
+    return MediaInfo(duration_s=duration_s, width=width, height=height, rotation=rotation, **facts)
+
+
+def frames_at(
+    path: Path | str, times_s: Sequence[float] | np.ndarray, *, threads: int | None = None
+) -> Frames:
+    """Decode the frames on screen at given moments of a video.
+
+    The frame on screen at t is the last one whose presentation time is at or before t (to half
+    a microsecond); before the first frame it is the first, beyond the end the last.
+
+    Args:
+        path: A local video file.
+        times_s: T moments in seconds from the start of the video, in any order, repeats allowed.
+        threads: Decoder threads: 0 lets the decoder choose, 1 is best where several clips are
+            decoded at once, None chooses by picture size.
+
+    Returns:
+        T upright RGB frames, in the order of ``times_s``, with their own presentation times.
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError: As `probe`.
+        ClipDecodeError: If not a single frame could be decoded, with the reason.
+        InvalidClipError: If no time is given, or one is not a number.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> frames_at(sample_clips()[0].path, [0.0, 1.0]).data.shape[0]
+        2
+    """
+    path = Path(path)
+    times = np.asarray(times_s, dtype=np.float64)
+    if times.ndim != 1 or not len(times) or np.isnan(times).any():
+        raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {times_s!r}.")
+    try:
+        with open_video(path, threads) as video:
+            return decode_fast(video, times, path.stat().st_size)
+    except (StrangeFileError, ClipDecodeError):
+        return decode_from_start(path, times, threads=threads)
+
+
+def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
+    """Decode one small picture near a moment, quickly.
+
+    Of a small file it is the frame on screen; of a larger one the key frame before it, which
+    costs one frame whatever the distance between key frames.
+
+    Args:
+        path: A local video file.
+        time_s: The moment, in seconds from the start of the video.
+        max_side: The longer side of the picture, in pixels, is at most this.
+
+    Returns:
+        An upright RGB picture, uint8 (H, W, 3).
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> max(poster_at(sample_clips()[0].path, 1.0, max_side=96).shape)
+        96
+    """
+    path = Path(path)
+    if path.stat().st_size > _SMALL_FILE_BYTES:
+        with suppress(ClipDecodeError, StopIteration), open_video(path, threads=1) as video:
+            reader = PacketReader(video)
+            tick = reader.wanted_ticks(np.array([time_s]))[0]
+            video.container.seek(tick, stream=video.stream, backward=True)
+            return PictureMaker(max_side)(next(video.container.decode(video.stream)))
+    return shrunk(frames_at(path, [time_s], threads=1).data[0], max_side)
+
+
+def pictures_between(
+    path: Path | str, start_s: float, stop_s: float, *, max_side: int, max_fps: float = 30.0
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode a stretch of video as a stream of small pictures, one in memory at a time.
+
+    Args:
+        path: A local video file.
+        start_s: Start of the stretch, in seconds from the start of the video.
+        stop_s: End of the stretch in seconds, itself not included.
+        max_side: The longer side of the pictures, in pixels, is at most this; sides are even.
+        max_fps: Frames that follow closer than this allows are left out.
+
+    Yields:
+        Time in seconds from the start of the video, and the upright RGB picture (H, W, 3).
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> len(list(pictures_between(sample_clips()[0].path, 0.5, 1.0, max_side=96, max_fps=10)))
+        5
+    """
+    path = Path(path)
+    with open_video(path) as video:
+        packets, make = PacketReader(video), PictureMaker(max_side, even=True)
+        due_s, shown = start_s, None
+        for tick, frame in FrameReader(video, packets):
+            time_s = packets.seconds(tick)
+            if time_s >= stop_s:
+                break
+            if time_s >= due_s - _JITTER_S:
+                yield time_s, make(frame)
+                shown, due_s = frame, max(due_s + 1 / max_fps, time_s)
+            elif time_s < start_s:
+                shown = frame
+        if shown is None:
+            raise ClipDecodeError(f"{display_name(path)} is damaged: not a single frame could be decoded.")
+
+
+def decode_from_start(path: Path, times_s: np.ndarray, *, threads: int | None = None) -> Frames:
+    """Do what `frames_at` does by decoding every frame until all moments have passed.
+
+    Slow and sure: damaged packets are passed over (the result's note says how many), missing
+    time stamps are counted on from the frame rate.
+    """
+    with open_video(path, threads) as video:
+        packets = PacketReader(video)
+        reader = FrameReader(video, packets)
+        wanted = packets.wanted_ticks(times_s)
+        waiting = list(range(len(wanted)))
+        answer, make = Collector(len(wanted)), PictureMaker()
+        shown = None
+        for tick, frame in reader:
+            if shown is not None:
+                passed = [place for place in waiting if wanted[place] < tick]
+                if passed:
+                    answer.put(passed, make(shown[1]), packets.seconds(shown[0]))
+                    waiting = [place for place in waiting if wanted[place] >= tick]
+            if not waiting:
+                break
+            shown = (tick, frame)
+        if shown is not None and waiting:
+            answer.put(waiting, make(shown[1]), packets.seconds(shown[0]))
+        frames = answer.frames(reader.note)
+    if frames is None:
+        raise ClipDecodeError(
+            f"{display_name(path)} is damaged: not a single frame could be decoded.",
+            next_step="Play it in another program, or leave it out.",
+        )
+    return frames
+
+
+def _first_matrix(path: Path) -> tuple[int, ...] | None:
+    """Decode the first frame for its display matrix; None when there is neither."""
+    with suppress(ClipDecodeError), open_video(path, threads=1) as video:
+        for _, frame in FrameReader(video, PacketReader(video)):
+            return display_matrix(frame)
+    return None
+
+
+def _duration_s(video: OpenVideo) -> float:
+    """Return the length from the headers, else from the time stamps of the last packets."""
+    stream = video.stream
+    if stream.duration and stream.duration > 0 and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    reader = PacketReader(video)
+    packets = iter(reader)
+    stated_s = (video.container.duration or 0) / 1_000_000
+    if stated_s and video.container.size > _SMALL_FILE_BYTES:
+        with suppress(av.error.FFmpegError):
+            goal = reader.wanted_ticks(np.array([stated_s]))[0]
+            video.container.seek(goal, stream=stream, backward=True)
+            packets = video.container.demux(stream)
+    rate = stream.average_rate or stream.guessed_rate or 25
+    step_s = 1 / float(rate)
+    tick_s = float(reader.time_base)
+    stops = [
+        reader.seconds(packet.pts) + (packet.duration * tick_s if packet.duration else step_s)
+        for packet in packets
+        if packet.size and packet.pts is not None
+    ]
+    if not stops and not stated_s:
+        raise ClipDecodeError("No pictures: the file holds no packet of its video stream.")
+    return max(stops, default=stated_s)

@@ -1,0 +1,195 @@
+"""The fast way to exact frames: index, feed only what is needed, skip what nothing refers to.
+
+Two sizes of window, one method. A file of moderate size is one window: all its packets. Of a
+long film only the neighbourhoods of the wanted moments are read, each after a seek, so memory
+stays bounded. Anything strange raises `StrangeFileError`; the caller then decodes from the start.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.media.gops import (
+    SKIPPABLE_CODECS,
+    Entry,
+    entry_kind,
+    is_well_timed,
+    ranges_to_feed,
+    shown_tick,
+)
+from workbench.media.packets import Collector, PacketReader
+from workbench.media.pixels import PictureMaker
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+    from workbench.media.container import OpenVideo
+    from workbench.media.frames import Frames
+
+WHOLE_FILE_BYTES = 96 << 20  # up to this size all packets are kept while a file is read
+_WINDOW_S = 10.0  # moments closer than this share one seek
+_LONGEST_STEP_BACK_S = 600.0
+
+
+class StrangeFileError(Exception):
+    """Something in the file does not allow the fast way; decode it from the start."""
+
+
+def decode_fast(video: "OpenVideo", times_s: np.ndarray, file_bytes: int) -> "Frames":
+    """Decode the frames on screen at some moments.
+
+    Args:
+        video: An open video whose packets have not been read.
+        times_s: Moments in seconds from the start, float64 (T,).
+        file_bytes: Size of the file.
+
+    Returns:
+        T frames in the order of ``times_s``.
+
+    Raises:
+        StrangeFileError: If the answer would not be sure to be exact.
+    """
+    reader = PacketReader(video)
+    wanted = reader.wanted_ticks(times_s)
+    answer, make = Collector(len(wanted)), PictureMaker()
+    if file_bytes <= WHOLE_FILE_BYTES:
+        windows: Iterator[tuple[Sequence[int], list[Packet]]] = iter([(wanted, list(reader))])
+    else:
+        windows = _seek_windows(video, reader, wanted)
+    for ticks, packets in windows:
+        if reader.note:
+            raise StrangeFileError(reader.note)
+        places = _places_by_tick(packets, ticks, wanted)
+        for tick, picture in _decode_window(video, packets, places, make):
+            answer.put(places[tick], picture, reader.seconds(tick))
+    frames = answer.frames()
+    if frames is None:
+        raise StrangeFileError("frames are missing")
+    return frames
+
+
+def _places_by_tick(
+    packets: Sequence["Packet"], ticks: Sequence[int], wanted: Sequence[int]
+) -> dict[int, list[int]]:
+    """Find which packet is on screen at each wanted tick of this window: tick -> places in the answer."""
+    stamps = [packet.pts for packet in packets]
+    if not is_well_timed(stamps) or any(_changes_decoder(packet) for packet in packets):
+        raise StrangeFileError("time stamps or decoder settings change")
+    shown = sorted(packet.pts for packet in packets if not packet.is_discard)
+    if not shown:
+        raise StrangeFileError("nothing is shown")
+    inside = set(ticks)
+    places: dict[int, list[int]] = {}
+    for place, tick in enumerate(wanted):
+        if tick in inside:
+            places.setdefault(shown_tick(shown, tick), []).append(place)
+    return places
+
+
+def _changes_decoder(packet: "Packet") -> bool:
+    """Tell whether a packet is damaged or carries new decoder settings: neither may be jumped over."""
+    return packet.is_corrupt or packet.has_sidedata("new_extradata") or packet.has_sidedata("param_change")
+
+
+def _decode_window(
+    video: "OpenVideo", packets: Sequence["Packet"], wanted: dict[int, list[int]], make: PictureMaker
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Feed the packets that are needed, yield each wanted picture once."""
+    decoder = video.decoder
+    codec, extradata = video.stream.codec_context.name, video.stream.codec_context.extradata
+    keys = [place for place, packet in enumerate(packets) if packet.is_keyframe]
+    ranges = ranges_to_feed(
+        [packet.pts for packet in packets],
+        keys,
+        wanted,
+        lambda place: entry_kind(codec, bytes(packets[place]), extradata),
+    )
+    skips = codec in SKIPPABLE_CODECS
+    left = set(wanted)
+    for number, (first, last) in enumerate(ranges):
+        if number and entry_kind(codec, bytes(packets[first]), extradata) is not Entry.CLEAN:
+            yield from _pick(decoder.decode(None), left, make)
+            decoder.flush_buffers()
+        for packet in packets[first : last + 1]:
+            if skips:
+                decoder.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
+            yield from _pick(decoder.decode(packet), left, make)
+    yield from _pick(decoder.decode(None), left, make)
+    if left:
+        raise StrangeFileError("some packets gave no frame")
+
+
+def _pick(frames: list, left: set[int], make: PictureMaker) -> Iterator[tuple[int, np.ndarray]]:
+    """Convert the frames that are still wanted; the others cost no conversion."""
+    for frame in frames:
+        if frame.pts in left:
+            if frame.is_corrupt:
+                raise StrangeFileError("a wanted frame is damaged")
+            left.discard(frame.pts)
+            yield frame.pts, make(frame)
+
+
+def _seek_windows(
+    video: "OpenVideo", reader: PacketReader, wanted: Sequence[int]
+) -> Iterator[tuple[Sequence[int], list["Packet"]]]:
+    """Yield groups of wanted ticks, each with the packets that surely hold their frames."""
+    if not video.stream.duration and not video.container.duration:
+        raise StrangeFileError("no length is stated, so the end cannot be found by seeking")
+    span = int(_WINDOW_S / reader.time_base)
+    for group in _grouped(sorted(set(wanted)), span):
+        yield group, _packets_around(video, reader, group[0], group[-1])
+        video.decoder.flush_buffers()
+
+
+def _grouped(ticks: Sequence[int], span: int) -> list[list[int]]:
+    """Cut increasing ticks into groups that are at most `span` long."""
+    groups: list[list[int]] = []
+    for tick in ticks:
+        if groups and tick - groups[-1][0] <= span:
+            groups[-1].append(tick)
+        else:
+            groups.append([tick])
+    return groups
+
+
+def _packets_around(video: "OpenVideo", reader: PacketReader, first: int, last: int) -> list["Packet"]:
+    """Read from a key frame shown at or before `first` until everything shown by `last` was read."""
+    first = min(first, _last_tick(video, reader))
+    back = 0.0
+    while True:
+        goal = max(first - int(back / reader.time_base), reader.start_tick)
+        video.container.seek(goal, stream=video.stream, backward=True)
+        packets = _read_until(video, last, key_by=first)
+        if packets and (packets[0].pts <= first or goal == reader.start_tick):
+            return packets
+        if back > _LONGEST_STEP_BACK_S or goal == reader.start_tick:
+            raise StrangeFileError("no key frame found by seeking")
+        back = max(1.0, back * 3)
+
+
+def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
+    """Read packets from the next key frame on until all later ones are shown after `last`."""
+    packets: list[Packet] = []
+    held = 0
+    for packet in video.container.demux(video.stream):
+        if not packet.size or (not packets and not packet.is_keyframe):
+            continue
+        if packet.dts is None or packet.pts is None:
+            raise StrangeFileError("time stamps are missing")
+        if not packets and packet.pts > key_by:
+            return [packet]  # landed too late; the caller steps back
+        packets.append(packet)
+        held += packet.size
+        if held > WHOLE_FILE_BYTES * 4:
+            raise StrangeFileError("key frames are too far apart to keep what lies between")
+        if packet.dts > last:
+            break
+    return packets
+
+
+def _last_tick(video: "OpenVideo", reader: PacketReader) -> int:
+    """Return the time stamp at which the headers say that the video ends."""
+    if video.stream.duration:
+        return reader.start_tick + video.stream.duration - 1
+    return reader.start_tick + int(video.container.duration / 1_000_000 / reader.time_base)

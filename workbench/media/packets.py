@@ -1,0 +1,130 @@
+"""Reading packets and frames from a file that may be damaged: what can be had, and since when."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import av.error
+import numpy as np
+
+from workbench.media.frames import Frames
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+    from workbench.media.container import OpenVideo
+
+_PEEK = 64  # packets; the first picture shown is among them whatever the reordering
+_HALF_MICROSECOND = Fraction(1, 2_000_000)
+_FOREVER_S = 1e9
+
+
+class PacketReader:
+    """Packets of the chosen stream, with the time stamp at which the video starts.
+
+    Iterating ends early, with a note, where the file ends early.
+    """
+
+    def __init__(self, video: "OpenVideo") -> None:
+        self._packets = self._tolerant(video)
+        self._peeked = list(islice(self._packets, _PEEK))
+        ticks = [packet.pts for packet in self._peeked if packet.pts is not None and not packet.is_discard]
+        self.time_base: Fraction = video.stream.time_base or Fraction(1, 1000)
+        self.start_tick: int = min(ticks, default=0)
+        self.note = ""
+
+    def __iter__(self) -> Iterator["Packet"]:
+        return chain(self._peeked, self._packets)
+
+    def wanted_ticks(self, times_s: np.ndarray) -> list[int]:
+        """Translate seconds from the start into time stamps, exactly."""
+        clipped = np.clip(times_s, -_FOREVER_S, _FOREVER_S)
+        return [
+            self.start_tick + math.floor((Fraction(float(time)) + _HALF_MICROSECOND) / self.time_base)
+            for time in clipped
+        ]
+
+    def seconds(self, tick: int) -> float:
+        """Translate a time stamp into seconds from the start."""
+        return float((tick - self.start_tick) * self.time_base)
+
+    def _tolerant(self, video: "OpenVideo") -> Iterator["Packet"]:
+        """Yield packets with content until the end or the first read error."""
+        try:
+            for packet in video.container.demux(video.stream):
+                if packet.size:
+                    yield packet
+        except (av.error.FFmpegError, OSError) as error:
+            self.note = f"The file ends early ({getattr(error, 'strerror', None) or error})."
+
+
+class FrameReader:
+    """All frames of a video in the order they are shown, passing over damaged packets."""
+
+    def __init__(self, video: "OpenVideo", packets: PacketReader) -> None:
+        self._decoder = video.decoder
+        self._packets = packets
+        rate = video.stream.average_rate or video.stream.guessed_rate or Fraction(25)
+        self._step = max(1, round(1 / (rate * packets.time_base)))
+        self._last: int | None = None
+        self._damaged = 0
+
+    @property
+    def note(self) -> str:
+        """What was passed over so far; empty when nothing was."""
+        damage = f"{self._damaged} damaged packets were passed over." if self._damaged else ""
+        return f"{damage} {self._packets.note}".strip()
+
+    def __iter__(self) -> Iterator[tuple[int, "VideoFrame"]]:
+        for packet in chain(self._packets, [None]):
+            for frame in self._decoded(packet):
+                yield self._tick(frame), frame
+
+    def _decoded(self, packet: "Packet | None") -> list["VideoFrame"]:
+        """Decode one packet; a damaged one gives no frames."""
+        try:
+            return self._decoder.decode(packet)
+        except (av.error.FFmpegError, EOFError):
+            self._damaged += packet is not None
+            return []
+
+    def _tick(self, frame: "VideoFrame") -> int:
+        """Return a frame's time stamp; where there is none, or it jumps back, count on."""
+        tick = frame.pts
+        if tick is None:
+            tick = self._packets.start_tick if self._last is None else self._last + self._step
+        if self._last is not None and tick <= self._last:
+            tick = self._last + self._step
+        self._last = tick
+        return tick
+
+
+class Collector:
+    """Fills the frames of an answer in any order, each picture stored once it is made."""
+
+    def __init__(self, num_frames: int) -> None:
+        self._pictures: np.ndarray | None = None
+        self._times_s = np.zeros(num_frames)
+        self._missing = set(range(num_frames))
+
+    @property
+    def complete(self) -> bool:
+        """True when no frame is missing any more."""
+        return not self._missing
+
+    def put(self, places: list[int], picture: np.ndarray, time_s: float) -> None:
+        """Store one picture at all places that show it."""
+        if self._pictures is None:
+            self._pictures = np.empty((len(self._times_s), *picture.shape), np.uint8)
+        self._pictures[places] = picture
+        self._times_s[places] = time_s
+        self._missing.difference_update(places)
+
+    def frames(self, note: str = "") -> Frames | None:
+        """Return the answer, or None while something is missing."""
+        if self._missing or self._pictures is None:
+            return None
+        return Frames(self._pictures, self._times_s, note)

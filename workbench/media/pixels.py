@@ -1,0 +1,61 @@
+"""From a decoded frame to an upright RGB array."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.reformatter import VideoReformatter
+
+from workbench.media.images import on_white
+from workbench.media.orientation import matrix_from_bytes, upright
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+_FULL_RANGE = 2
+
+
+class PictureMaker:
+    """Converts frames of one video: right colours, transparency on white, upright, one size.
+
+    Args:
+        max_side: Shrink so that the longer side has at most this many pixels; None keeps size.
+        even: Round sizes down to even numbers, as video encoders want.
+    """
+
+    def __init__(self, max_side: int | None = None, *, even: bool = False) -> None:
+        self._reformatter = VideoReformatter()
+        self._max_side = max_side
+        self._even = even
+        self._size: tuple[int, int] | None = None
+
+    def __call__(self, frame: "VideoFrame") -> np.ndarray:
+        """Return the frame as RGB uint8 (H, W, 3)."""
+        if self._size is None:
+            self._size = self._target_size(frame.width, frame.height)
+        width, height = self._size
+        transparent = any(part.is_alpha for part in frame.format.components) or frame.format.name == "pal8"
+        picture = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgba" if transparent else "rgb24",
+            # Unsaid, the range is taken for limited, and pictures of phones come out too contrasty.
+            src_color_range=_FULL_RANGE if frame.color_range == _FULL_RANGE else 0,
+            interpolation="AREA" if self._max_side else None,
+            threads=1,
+        ).to_ndarray()
+        return upright(on_white(picture) if transparent else picture, display_matrix(frame))
+
+    def _target_size(self, width: int, height: int) -> tuple[int, int]:
+        """Fit a stored size into the wished one, keeping its shape."""
+        scale = min(1.0, self._max_side / max(width, height)) if self._max_side else 1.0
+        step = 2 if self._even else 1
+        fit = [max(step, round(side * scale) // step * step) for side in (width, height)]
+        return fit[0], fit[1]
+
+
+def display_matrix(frame: "VideoFrame") -> tuple[int, ...] | None:
+    """Return the display matrix that travels with a frame, or None."""
+    data = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    return matrix_from_bytes(bytes(data)) if data is not None else None

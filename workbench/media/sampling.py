@@ -1,0 +1,113 @@
+"""Which moments of a clip stand for it. Arithmetic only: no file is opened here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.errors import InvalidClipError, InvalidParameterError
+
+
+def frame_times(start_s: float, stop_s: float, num_frames: int) -> np.ndarray:
+    """Choose the moments whose frames stand for one clip.
+
+    The clip is cut into T equal parts and the middle of each is taken, so the whole clip is
+    covered, its tail too, and no frame lands on a scene cut at either end. A clip with fewer
+    frames than T shows frames more than once: each moment gives the frame on screen then, so
+    repeats stay in order and are spread evenly.
+
+    Args:
+        start_s: Start of the clip, in seconds from the start of the video.
+        stop_s: End of the clip in seconds, itself not included.
+        num_frames: T, the number of frames the model expects.
+
+    Returns:
+        Increasing times in seconds, float64 of shape (T,).
+
+    Raises:
+        InvalidClipError: If the clip has no length or ``num_frames`` is below 1.
+
+    Example:
+        >>> frame_times(0.0, 8.0, num_frames=4)
+        array([1., 3., 5., 7.])
+    """
+    if not (np.isfinite(start_s) and np.isfinite(stop_s) and start_s < stop_s) or num_frames < 1:
+        raise InvalidClipError(
+            f"Cannot take {num_frames} frames from [{start_s}, {stop_s}) s: a clip needs start < stop "
+            "and at least 1 frame."
+        )
+    middles = (np.arange(num_frames) + 0.5) / num_frames
+    return start_s + (stop_s - start_s) * middles
+
+
+def frame_indices(num_available: int, num_frames: int) -> np.ndarray:
+    """Choose which of N frames stand for one clip: the same rule on frame numbers.
+
+    Frame ``floor((i + 0.5) * N / T)`` is taken for each i: the middle of each of T equal
+    parts. With fewer frames than T, frames repeat in order, as evenly as possible.
+
+    Args:
+        num_available: N, the number of frames there are.
+        num_frames: T, the number of frames the model expects.
+
+    Returns:
+        Indices in 0..N-1 that never decrease, int64 of shape (T,).
+
+    Raises:
+        InvalidClipError: If either number is below 1.
+
+    Example:
+        >>> frame_indices(15, 8)
+        array([ 0,  2,  4,  6,  8, 10, 12, 14])
+        >>> frame_indices(3, 8)
+        array([0, 0, 0, 1, 1, 2, 2, 2])
+    """
+    if num_available < 1 or num_frames < 1:
+        raise InvalidClipError(
+            f"Cannot take {num_frames} frames from {num_available}: both must be at least 1."
+        )
+    # Integers all the way: floats would be off by one for some N and T.
+    return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_available // (2 * num_frames)
+
+
+@dataclass(frozen=True)
+class SamplingPolicy:
+    """A named way to take T moments from a clip; the name is part of the embedding space.
+
+    Args:
+        num_frames: T, the number of frames a model expects.
+        rule: How they are spread; "uniform-middle" is the only rule so far.
+
+    Raises:
+        InvalidParameterError: If the rule is unknown or ``num_frames`` is below 1.
+
+    Example:
+        >>> policy = SamplingPolicy.from_name("uniform-middle:8")
+        >>> policy.name, policy.times(0.0, 16.0)[:2]
+        ('uniform-middle:8', array([1., 3.]))
+    """
+
+    num_frames: int = 8
+    rule: str = "uniform-middle"
+
+    def __post_init__(self) -> None:
+        if self.rule != "uniform-middle" or self.num_frames < 1:
+            raise InvalidParameterError(
+                f"No sampling policy {self.rule}:{self.num_frames}; write uniform-middle:T with T >= 1."
+            )
+
+    @classmethod
+    def from_name(cls, name: str) -> "SamplingPolicy":
+        """Read a policy back from its name, such as "uniform-middle:8"."""
+        rule, _, count = name.partition(":")
+        if not count.isdecimal():
+            raise InvalidParameterError(f"No sampling policy {name!r}; write uniform-middle:T with T >= 1.")
+        return cls(int(count), rule)
+
+    @property
+    def name(self) -> str:
+        """The policy as a string: "rule:T"."""
+        return f"{self.rule}:{self.num_frames}"
+
+    def times(self, start_s: float, stop_s: float) -> np.ndarray:
+        """Return the T times for one clip, as `frame_times` does."""
+        return frame_times(start_s, stop_s, self.num_frames)
