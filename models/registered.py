@@ -146,8 +146,8 @@ def _made(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard:
 
 def _summary(model_class: type) -> str:
     """First paragraph of the class's own docstring."""
-    own = inspect.cleandoc(vars(model_class).get("__doc__") or f"{model_class.__qualname__}, registered here.")
-    return " ".join(own.split("\n\n")[0].split())
+    own = vars(model_class).get("__doc__") or f"{model_class.__qualname__}, registered here."
+    return " ".join(inspect.cleandoc(own).split("\n\n")[0].split())
 
 
 def _number(model_class: type, name: str) -> int | None:

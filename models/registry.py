@@ -153,7 +153,8 @@ def register_model(
     """
     from models.registered import card_for, check_class, check_name
 
-    key = (check_name("architecture", architecture), check_name("task_type", task_type), BackendType.parse(backend))
+    names = check_name("architecture", architecture), check_name("task_type", task_type)
+    key = (*names, BackendType.parse(backend))
     entry = as_entry(model_class)
     if not isinstance(entry.model_class, LazyClass):
         check_class(entry.model_class)
