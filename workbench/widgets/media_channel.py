@@ -99,11 +99,7 @@ class MediaChannel(anywidget.AnyWidget):
         if self._shut:
             return
         try:
-            if self._provider is None:
-                raise LookupError("This widget has no provider of media.")
-            media = [_checked(item) for item in self._provider(what, key)]
-            if not media:
-                raise LookupError(f"There is no {what} of {key!r}.")
+            media = self._fetch(what, key)
         except Exception as error:  # the edge of a thread: whatever it is, the reader must see it
             reason = _plain(error)
             logger.warning("No %s of %r: %s", what, key, reason)
@@ -112,6 +108,15 @@ class MediaChannel(anywidget.AnyWidget):
             return
         content = {"kind": "media", "id": request_id, "ok": True, "mime": [mime for _, mime in media]}
         self._reply(content, [data for data, _ in media])
+
+    def _fetch(self, what: str, key: str) -> list[tuple[bytes, str]]:
+        """Return what the provider has, checked."""
+        if self._provider is None:
+            raise LookupError("This widget has no provider of media.")
+        media = [_checked(item) for item in self._provider(what, key)]
+        if not media:
+            raise LookupError(f"There is no {what} of {key!r}.")
+        return media
 
     def _refuse(self, request_id: str, reason: str) -> None:
         """Reply with the reason in plain words."""

@@ -35,7 +35,7 @@ def session_folder() -> Path:
 
 
 def safe_name(name: str) -> str:
-    """Make a file name out of what a browser sent: its last part, without what names must not have.
+    r"""Make a file name out of what a browser sent: its last part, without what names must not have.
 
     Args:
         name: Any text.
@@ -44,7 +44,7 @@ def safe_name(name: str) -> str:
         A name of one part, not hidden, of at most 200 bytes; ``"file"`` when nothing is left.
 
     Example:
-        >>> safe_name("../../etc/passwd"), safe_name("C:\\\\clips\\\\a b.mp4"), safe_name("..")
+        >>> safe_name("../../etc/passwd"), safe_name("C:\\clips\\a b.mp4"), safe_name("..")
         ('passwd', 'a b.mp4', 'file')
     """
     last = _SEPARATORS.split(unicodedata.normalize("NFC", name))[-1]

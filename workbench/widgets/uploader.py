@@ -106,10 +106,7 @@ class Uploader(anywidget.AnyWidget):
             return
         steps = {"start": self._start, "chunk": self._chunk, "cancel": self._cancel, "batch": self._batch}
         try:
-            step = steps.get(content.get("op", ""))
-            if step is None:
-                raise UploadError(f"Cannot do {content.get('op')!r:.80} with an upload.")
-            step(upload_id, content, buffers)
+            steps.get(content.get("op", ""), self._refuse)(upload_id, content, buffers)
         except UploadError as error:
             self._fail(upload_id, str(error))
         except Exception as error:  # the edge of a callback, where ipywidgets would swallow it
@@ -166,6 +163,10 @@ class Uploader(anywidget.AnyWidget):
         paths, self._arrived = self._arrived, []
         for callback in self._on_batch if paths else ():
             callback(paths)
+
+    def _refuse(self, _upload_id: str, content: dict[str, Any], _buffers: Any) -> None:
+        """Refuse an unknown step."""
+        raise UploadError(f"Cannot do {content.get('op')!r:.80} with an upload.")
 
     def _fail(self, upload_id: str, reason: str) -> None:
         """End one file: remove its part and show the reason beside it."""
