@@ -17,8 +17,7 @@ OUT ?= demo
 NOTEBOOK ?= notebooks/01_first_ranking.ipynb
 LAB_ARGS ?=
 PYTEST_ARGS ?=
-PIP_ARGS ?=
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
+export PIP_ARGS
 export PIP_ROOT_USER_ACTION := ignore
 export PYTHONUTF8 := 1
 
@@ -68,13 +67,13 @@ $(READY): pyproject.toml constraints.txt .ci/make-venv $(MOVED)
 	@rm -f $(READY) $(READY_DEV)
 	@.ci/make-venv $(VENV) $(MOVED)
 	@echo "Installing the workbench into $(VENV) (about a minute with a good connection) ..."
-	@$(PIP) -e .
+	@.ci/pip-install $(VENV) -e .
 	@pwd > $(READY)
 
 $(READY_DEV): $(READY)
 	@rm -f $(READY_DEV)
 	@echo "Installing what the tests need into $(VENV) ..."
-	@$(PIP) -e '.[dev]'
+	@.ci/pip-install $(VENV) -e '.[dev]'
 	@pwd > $(READY_DEV)
 
 moved: ;
