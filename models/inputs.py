@@ -230,7 +230,8 @@ def _is_sequence(value: Any) -> bool:
 def _is_instance_of(module_name: str, class_name: str, value: Any) -> bool:
     """Test for a class of a library that need not be installed, without importing it."""
     module = sys.modules.get(module_name)
-    return module is not None and isinstance(value, getattr(module, class_name))
+    # Another thread may be in the middle of importing it: then the class is not there, nor any value of it.
+    return isinstance(value, getattr(module, class_name, ()))
 
 
 def _what(value: Any) -> str:
