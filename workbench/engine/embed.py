@@ -1,0 +1,143 @@
+"""Embed clips: wait for the vectors, or get a job."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from workbench.engine.adapter import adapt, load_if_named
+from workbench.engine.clip_ids import as_clips
+from workbench.engine.job import EmbedJob
+from workbench.engine.loop import StopSignal
+from workbench.engine.progress import progress_display
+from workbench.engine.records import EmbedProgress
+from workbench.engine.run import EmbedRun
+from workbench.engine.sizing import BatchSizer, check_batch_size
+from workbench.engine.store import VectorStore
+from workbench.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from workbench.engine.embeddings import Embeddings
+
+SHOW_EVERY_S = 0.1  # seconds between two looks at the progress
+
+
+def embed(
+    model: Any,
+    clips: Any,
+    *,
+    store: VectorStore | None = None,
+    batch_size: int | str = "auto",
+    num_frames: int | None = None,
+    progress: bool = True,
+    workers: int | None = None,
+) -> "Embeddings":
+    """Turn clips into vectors and wait for them.
+
+    Clips are decoded and preprocessed in threads ahead of the model; memory does not grow with
+    their number. A clip that cannot be read is listed in ``.skipped``. Ctrl-C stops the run; what
+    was done is in the ``store``, so the next call goes on from there.
+
+    Args:
+        model: An embedding model, or the id of one, which is then loaded.
+        clips: A ClipSet, or anything ``load_clips`` takes: a file, a folder, a glob, a list.
+        store: Vectors that are in it are reused, new ones are put there, batch by batch.
+        batch_size: Clips per model call; "auto" follows the device and the model's pace. Halved
+            when memory runs out.
+        num_frames: T, the frames taken of each clip; None takes what the model wants.
+        progress: Whether to show a progress line, in a notebook or a terminal.
+        workers: Threads that decode; None takes one per CPU core, at most 4.
+
+    Returns:
+        The vectors, aligned with ``.keys``.
+
+    Raises:
+        NothingToEmbedError: If there is no clip.
+        InvalidParameterError: If an option is out of range, or two clips share a key.
+        ModelOutputError: If the model does not return one finite unit row per clip.
+
+    Example:
+        >>> import workbench
+        >>> from models import AutoModel
+        >>> model = AutoModel.from_pretrained("workbench/spriteclip-tiny")
+        >>> embeddings = workbench.embed(model, workbench.sample_clips(), progress=False)
+        >>> len(embeddings) == len(workbench.sample_clips())
+        True
+    """
+    job = submit_embed(
+        model, clips, store=store, batch_size=batch_size, num_frames=num_frames, workers=workers
+    )
+    with progress_display(wanted=progress) as show:
+        try:
+            while not job.wait(SHOW_EVERY_S):
+                show(job.progress)
+        except KeyboardInterrupt:
+            job.stop()
+            job.wait()
+            raise
+        finally:
+            show(job.progress)
+    return job.result()
+
+
+def submit_embed(
+    model: Any,
+    clips: Any,
+    *,
+    store: VectorStore | None = None,
+    batch_size: int | str = "auto",
+    num_frames: int | None = None,
+    workers: int | None = None,
+    on_progress: Callable[[EmbedProgress], None] | None = None,
+) -> EmbedJob:
+    """Start turning clips into vectors in the background.
+
+    Args:
+        model: As for ``embed``; a model named by its id is loaded in the background too.
+        clips: As for ``embed``.
+        store: As for ``embed``.
+        batch_size: As for ``embed``.
+        num_frames: As for ``embed``.
+        workers: As for ``embed``.
+        on_progress: Called with every new ``EmbedProgress``, in the job's thread; the last call
+            has a final state.
+
+    Returns:
+        The job: ``progress``, ``stop()``, ``result()``; or ``await`` it.
+
+    Raises:
+        InvalidParameterError: If an option is out of range or the model is none. What is found
+            out later surfaces from ``result()``.
+    """
+    check_batch_size(batch_size)
+    _check_count("num_frames", num_frames)
+    _check_count("workers", workers)
+    if not isinstance(model, str):
+        adapt(model)
+    stop = StopSignal()
+
+    def prepare(job: EmbedJob) -> EmbedRun:
+        adapted = adapt(load_if_named(model))
+        return EmbedRun(
+            adapted,
+            as_clips(clips),
+            num_frames=num_frames or adapted.num_frames,
+            store=store,
+            sizer=BatchSizer(batch_size, device=adapted.device),
+            workers=workers or default_workers(),
+            stop=stop,
+            on_change=job.tell,
+        )
+
+    return EmbedJob(prepare, stop=stop, on_progress=on_progress).start()
+
+
+def default_workers() -> int:
+    """Threads that decode: one per CPU core that this process may use, at most 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(4, cores or 1)
+
+
+def _check_count(name: str, value: int | None) -> None:
+    """Refuse anything but None and positive whole numbers."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise InvalidParameterError(f"{name} is {value!r}; it is a number of at least 1, or None.")

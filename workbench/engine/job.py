@@ -1,0 +1,191 @@
+"""A running embedding job: its progress, its stop button, its result."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from workbench.engine.loop import StopSignal
+from workbench.engine.records import EmbedProgress
+from workbench.errors import JobStoppedError
+
+if TYPE_CHECKING:
+    from workbench.engine.embeddings import Embeddings
+    from workbench.engine.run import EmbedRun
+
+STOP_GRACE_S = 1.5  # a model call that takes longer is left to itself; its rows still reach the store
+
+
+class EmbedJob:
+    """A job that embeds clips in a thread of its own. Made by ``submit_embed``.
+
+    ``await job`` gives the result in a notebook without blocking it; cancelling the await stops
+    the job. All methods may be called from any thread.
+
+    Args:
+        prepare: Called first, in the job's thread: loads what must be loaded and returns the run.
+        stop: The signal that the run listens to.
+        on_progress: Called with each new ``EmbedProgress``, in the job's thread; what it raises
+            fails the job.
+    """
+
+    def __init__(
+        self,
+        prepare: "Callable[[EmbedJob], EmbedRun]",
+        *,
+        stop: StopSignal,
+        on_progress: Callable[[EmbedProgress], None] | None = None,
+    ) -> None:
+        self._prepare = prepare
+        self._stop = stop
+        self._on_progress = on_progress
+        self._run: EmbedRun | None = None
+        self._state = "queued"
+        self._future: Future[Embeddings] = Future()
+        self._future.set_running_or_notify_cancel()
+        self._ending = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="workbench-embed", daemon=True)
+
+    def start(self) -> "EmbedJob":
+        """Start the thread; ``submit_embed`` has done so already."""
+        self._thread.start()
+        return self
+
+    @property
+    def progress(self) -> EmbedProgress:
+        """How far the job is, right now."""
+        run = self._run
+        return run.tally.progress(self._state) if run is not None else EmbedProgress(state=self._state)
+
+    def stop(self) -> None:
+        """Ask the job to end; it does within 2 s and keeps what is done. Again does no harm."""
+        if self._future.done() or self._stop.is_set:
+            return
+        self._state = "stopping"
+        self._stop.set()
+        timer = threading.Timer(STOP_GRACE_S, self._end)
+        timer.daemon = True
+        timer.start()
+
+    def done(self) -> bool:
+        """Whether the job has ended: done, stopped or failed."""
+        return self._future.done()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the job has ended, at most ``timeout`` seconds; True when it has."""
+        try:
+            self._future.exception(timeout)
+        except FutureTimeoutError:
+            return False
+        return True
+
+    def result(self, timeout: float | None = None) -> "Embeddings":
+        """Wait for the result.
+
+        Args:
+            timeout: Longest wait in seconds; None waits for ever.
+
+        Returns:
+            The embeddings; after ``stop()`` what was done, with ``.stopped`` True.
+
+        Raises:
+            TimeoutError: If the job takes longer.
+            JobStoppedError: If it was stopped before the model and the clips were loaded.
+            Exception: Whatever made the job fail.
+        """
+        return self._future.result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end and return what made the job fail, or None."""
+        return self._future.exception(timeout)
+
+    def add_done_callback(self, fn: "Callable[[EmbedJob], object]") -> None:
+        """Call ``fn(job)`` once the job has ended; at once when it has already."""
+        self._future.add_done_callback(lambda _: fn(self))
+
+    def __await__(self) -> "Generator[Any, None, Embeddings]":
+        return self._wait_async().__await__()
+
+    def __repr__(self) -> str:
+        return f"EmbedJob({self.progress.text})"
+
+    def _repr_html_(self) -> str:
+        progress = self.progress
+        return (
+            f'<div><progress value="{progress.fraction:.4f}" max="1" style="width:16em"></progress> '
+            f"{escape(progress.text)}</div>"
+        )
+
+    async def _wait_async(self) -> "Embeddings":
+        """Wait without blocking the event loop; cancelling the wait stops the job."""
+        try:
+            return await asyncio.wrap_future(self._future)
+        except asyncio.CancelledError:
+            self.stop()
+            raise
+
+    def _work(self) -> None:
+        """Run the job; whatever it raises surfaces from ``result``."""
+        try:
+            self._enter("loading")
+            self._run = self._prepare(self)
+            self._enter("running")
+            self._run.execute()
+        except BaseException as error:
+            self._end(error)
+        else:
+            self._end()
+
+    def _enter(self, state: str) -> None:
+        """Change the state, unless the job is being stopped, and tell it."""
+        if not self._stop.is_set:
+            self._state = state
+        self.tell()
+
+    def tell(self) -> None:
+        """Hand the progress to whoever wants to know; nothing more once the job has ended."""
+        if self._on_progress is not None and not self._future.done():
+            self._on_progress(self.progress)
+
+    def _end(self, error: BaseException | None = None) -> None:
+        """End the job once: with an error, with the result, or with what is done when stopped."""
+        with self._ending:
+            if self._future.done():
+                return
+            try:
+                outcome = self._outcome(error)
+                self.tell()
+            except BaseException as problem:
+                outcome, self._state = problem, "failed"
+            self._settle(outcome)
+
+    def _outcome(self, error: BaseException | None) -> "Embeddings | BaseException":
+        """Close the run and choose the final state."""
+        if self._run is not None:
+            self._run.tally.close()
+        if error is not None:
+            self._state = "failed"
+            return error
+        self._state = "stopped" if self._stop.is_set and not self._complete() else "done"
+        if self._run is None:
+            return JobStoppedError("The job was stopped before it had loaded the model and the clips.")
+        from workbench.engine.embeddings import Embeddings
+
+        return Embeddings.of_run(self._run, stopped=self._state == "stopped")
+
+    def _complete(self) -> bool:
+        """Whether every clip was dealt with, so that a late stop changed nothing."""
+        return self._run is not None and self._run.tally.progress("").fraction == 1.0
+
+    def _settle(self, outcome: "Embeddings | BaseException") -> None:
+        """Wake up everybody who waits."""
+        try:
+            if isinstance(outcome, BaseException):
+                self._future.set_exception(outcome)
+            else:
+                self._future.set_result(outcome)
+        except InvalidStateError:  # a cancelled future is settled already
+            return

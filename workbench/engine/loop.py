@@ -1,0 +1,193 @@
+"""THE batch loop: items are prepared in threads ahead of the batches, in order, in bounded memory.
+
+It knows neither clips nor models: ``prepare`` turns one item into what the batch step takes,
+``forward`` turns a list of those into rows.
+"""
+
+import contextlib
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from workbench.engine.sizing import BatchSizer, is_out_of_memory
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class StopSignal:
+    """Set once, from any thread; a thread that waits for work wakes up at once."""
+
+    def __init__(self) -> None:
+        self._future: Future[None] = Future()
+
+    def set(self) -> None:
+        """Ask for the stop; again does no harm."""
+        with contextlib.suppress(InvalidStateError):
+            self._future.set_result(None)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the stop was asked for."""
+        return self._future.done()
+
+    def wait_for(self, future: "Future[Any]") -> bool:
+        """Wait for work or the stop, whichever comes first.
+
+        Args:
+            future: The work.
+
+        Returns:
+            True when the work is there and no stop was asked for.
+        """
+        wait((future, self._future), return_when=FIRST_COMPLETED)
+        return not self.is_set
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[T]):
+    """One item on its way to the model.
+
+    Args:
+        item: What it was made of.
+        value: What the batch step takes; None when ``problem`` says why there is none.
+        problem: Why the item is left out; "" for a good one.
+        seconds: Seconds spent on it, by kind of work.
+        counts: Things counted while preparing it, such as frames.
+    """
+
+    item: T
+    value: Any = None
+    problem: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch(Generic[T]):
+    """What came out of one step.
+
+    Args:
+        items: The prepared items; their values are gone.
+        rows: One row per item, in order.
+        model_s: Seconds that the step took.
+    """
+
+    items: list[Prepared[T]]
+    rows: np.ndarray
+    model_s: float
+
+
+def prefetch(
+    items: Iterable[T], prepare: Callable[[T], R], *, workers: int, ahead: Callable[[], int], stop: StopSignal
+) -> Generator[R, None, None]:
+    """Prepare items in threads, ahead of whoever takes them.
+
+    Args:
+        items: What to prepare; read only as far as needed.
+        prepare: Called in a worker thread; an exception surfaces where the item would have come.
+        workers: Number of threads.
+        ahead: How many items may be in work or waiting; asked anew for each item.
+        stop: Ends the iteration at once; items in work are left to themselves.
+
+    Yields:
+        What ``prepare`` returned, in the order of ``items``.
+    """
+    source = iter(items)
+    pending: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="workbench-prepare")
+    try:
+        while not stop.is_set:
+            room = max(ahead(), 1) - len(pending)
+            pending.extend(pool.submit(prepare, item) for item in islice(source, max(room, 0)))
+            if not pending or not stop.wait_for(pending[0]):
+                return
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run_batches(
+    items: Iterable[T],
+    prepare: Callable[[T], Prepared[T]],
+    forward: Callable[[list[Any]], np.ndarray],
+    *,
+    sizer: BatchSizer,
+    workers: int,
+    stop: StopSignal,
+) -> Iterator[Batch[T] | Prepared[T]]:
+    """Prepare items and compute their rows, batch by batch.
+
+    Args:
+        items: What to compute rows for.
+        prepare: Turns one item into a ``Prepared``, in a worker thread.
+        forward: Turns the values of some items into as many rows; called in this thread.
+        sizer: Decides how many items make a batch, and learns from each.
+        workers: Threads for ``prepare``.
+        stop: Ends the run after the batch that is being computed.
+
+    Yields:
+        A ``Batch`` for good items, in order; a ``Prepared`` with its problem for each other one.
+    """
+    prepared = prefetch(items, prepare, workers=workers, ahead=lambda: sizer.ahead(workers), stop=stop)
+    waiting: list[Prepared[T]] = []
+    with contextlib.closing(prepared):
+        for one in prepared:
+            if one.problem:
+                yield one
+                continue
+            sizer.saw(one.value)
+            waiting.append(one)
+            if len(waiting) >= sizer.size:
+                yield from _steps(waiting, forward, sizer, stop)
+                waiting = []
+    yield from _steps(waiting, forward, sizer, stop)
+
+
+def _steps(
+    waiting: Sequence[Prepared[T]],
+    forward: Callable[[list[Any]], np.ndarray],
+    sizer: BatchSizer,
+    stop: StopSignal,
+) -> Iterator[Batch[T]]:
+    """Compute the waiting items in one step, or in several when memory runs out."""
+    queue = deque(waiting)
+    while queue and not stop.is_set:
+        part = list(islice(queue, sizer.size))
+        began = time.perf_counter()
+        rows = _try_forward(forward, [one.value for one in part], sizer)
+        if rows is None:
+            continue
+        model_s = time.perf_counter() - began
+        sizer.took(len(part), model_s)
+        for _ in part:
+            queue.popleft()
+        yield Batch([_emptied(one) for one in part], rows, model_s)
+
+
+def _try_forward(
+    forward: Callable[[list[Any]], np.ndarray], values: list[Any], sizer: BatchSizer
+) -> np.ndarray | None:
+    """Compute one step; None when memory ran out and a smaller step may fit."""
+    try:
+        return forward(values)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error) or not sizer.shrink(len(values)):
+            raise
+    # Outside the handler: the exception held the frames of the failed call, and their memory with them.
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is not None and cuda.is_available():
+        cuda.empty_cache()
+    return None
+
+
+def _emptied(one: Prepared[T]) -> Prepared[T]:
+    """The same item without its value, so that its memory is free."""
+    return Prepared(one.item, None, one.problem, one.seconds, one.counts)

@@ -1,0 +1,130 @@
+"""Small records that the engine hands out: what was skipped, how far, how fast."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+FINAL_STATES = ("stopped", "done", "failed")
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A clip that has no row, and why.
+
+    Args:
+        key: The clip's key.
+        reason: What was wrong, as a sentence for people.
+    """
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EmbedProgress:
+    """How far a job is; a snapshot that never changes.
+
+    Args:
+        done: Clips dealt with: embedded, reused and skipped ones together.
+        total: Clips of the job; 0 while they are still being listed.
+        skipped: Clips among ``done`` that have no row.
+        reused: Clips among ``done`` whose vector was in the store already.
+        rate: Clips per second over the last seconds, reused ones not counted; 0.0 at first.
+        eta_s: Seconds to go at that rate; None while unknown.
+        state: "queued", "loading", "running", "stopping", "stopped", "done" or "failed".
+    """
+
+    done: int = 0
+    total: int = 0
+    skipped: int = 0
+    reused: int = 0
+    rate: float = 0.0
+    eta_s: float | None = None
+    state: str = "queued"
+
+    @property
+    def fraction(self) -> float:
+        """Share of the clips dealt with, 0..1."""
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job has ended, in whatever way."""
+        return self.state in FINAL_STATES
+
+    @property
+    def text(self) -> str:
+        """One line for people.
+
+        Example:
+            >>> EmbedProgress(12, 24, skipped=1, rate=3.0, eta_s=4.0, state="running").text
+            '12 of 24 clips · 1 skipped · 3.0 clips/s · 4 s left'
+        """
+        if self.state in {"queued", "loading"}:
+            return "Loading"
+        parts = [f"{self.done:,} of {self.total:,} clips"]
+        parts += [f"{self.reused:,} reused"] if self.reused else []
+        parts += [f"{self.skipped:,} skipped"] if self.skipped else []
+        parts += (
+            [f"{self.rate:.3g} clips/s" if self.rate >= 100 else f"{self.rate:.1f} clips/s"]
+            if self.rate
+            else []
+        )
+        if self.state == "running":
+            parts += [f"{duration_text(self.eta_s)} left"] if self.eta_s is not None else []
+        else:
+            parts.append(self.state)
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class EmbedStats:
+    """What a run took.
+
+    Args:
+        clips: Clips embedded in this run; reused and skipped ones not counted.
+        frames: Frames decoded for them.
+        reused: Clips whose vector came from the store.
+        seconds: Wall time of the run.
+        decode_s: Seconds spent decoding, added up over the worker threads.
+        preprocess_s: Seconds spent in the model's preprocessing, added up likewise.
+        model_s: Seconds the model computed.
+        write_s: Seconds spent reading from and writing to the store.
+    """
+
+    clips: int = 0
+    frames: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    decode_s: float = 0.0
+    preprocess_s: float = 0.0
+    model_s: float = 0.0
+    write_s: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Clips embedded per second of wall time; 0.0 for an empty run."""
+        return self.clips / self.seconds if self.seconds > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All figures by name, the rate among them."""
+        return asdict(self) | {"rate": self.rate}
+
+
+def duration_text(seconds: float) -> str:
+    """Say a duration the way people do.
+
+    Args:
+        seconds: A duration in seconds, at least 0.
+
+    Returns:
+        Seconds below two minutes, minutes below two hours, hours and minutes above.
+
+    Example:
+        >>> duration_text(41.2), duration_text(150), duration_text(9000)
+        ('41 s', '2 min 30 s', '2 h 30 min')
+    """
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,149 @@
+"""One embedding run: from clips to rows, in whatever thread calls it."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import ModelInputError
+from workbench.engine.adapter import AdaptedModel
+from workbench.engine.clip_ids import stored_id
+from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
+from workbench.engine.sizing import BatchSizer
+from workbench.engine.store import VectorStore
+from workbench.engine.tally import Tally
+from workbench.errors import InvalidClipError, MediaError
+
+if TYPE_CHECKING:
+    from workbench.media.clips import Clip
+
+# What may be wrong with one clip. Every other exception is a bug, here or in the model, and surfaces.
+CLIP_PROBLEMS = (MediaError, InvalidClipError, OSError)
+LOOKUP_SIZE = 1024  # ids asked of a store at once
+
+
+class EmbedRun:
+    """The work of one job.
+
+    Args:
+        model: The engine's view of the model.
+        clips: Clips with keys of their own.
+        num_frames: T, the frames to take of each.
+        store: Where finished vectors are found and kept, or None.
+        sizer: Decides the batch size.
+        workers: Threads that decode and preprocess.
+        stop: Ends the run.
+        on_change: Called in this thread whenever there is progress.
+    """
+
+    def __init__(
+        self,
+        model: AdaptedModel,
+        clips: "Sequence[Clip]",
+        *,
+        num_frames: int,
+        store: VectorStore | None,
+        sizer: BatchSizer,
+        workers: int,
+        stop: StopSignal,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.model = model
+        self.clips = clips
+        self.space = model.space(num_frames)
+        self.tally = Tally([clip.key for clip in clips], model.embedding_dim or 0)
+        self.notes: dict[str, str] = {}
+        self._num_frames = num_frames
+        self._store = store
+        self._sizer = sizer
+        self._workers = workers
+        self._stop = stop
+        self._on_change = on_change
+
+    def execute(self) -> None:
+        """Reuse what the store has, compute the rest; returns early when stopped."""
+        missing = self._reuse()
+        outcomes = run_batches(
+            missing,
+            self._prepare,
+            self.model.embed_items,
+            sizer=self._sizer,
+            workers=self._workers,
+            stop=self._stop,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Batch):
+                self._take(outcome)
+            else:
+                self.tally.skip(outcome.item, outcome.problem)
+                self.tally.spend(outcome.seconds)
+            self._on_change()
+
+    def _reuse(self) -> list[int]:
+        """Take what the store has; return the places of the other clips."""
+        places = list(range(len(self.clips)))
+        if self._store is None:
+            return places
+        missing: list[int] = []
+        for chunk in _chunks(places, LOOKUP_SIZE):
+            if self._stop.is_set:
+                return []
+            missing += self._look_up(self._store, chunk)
+            self._on_change()
+        return missing
+
+    def _look_up(self, store: VectorStore, places: list[int]) -> list[int]:
+        """Take the stored vectors of some clips; return the places without one."""
+        began = time.perf_counter()
+        ids = {place: stored_id(self.clips[place]) for place in places}
+        found = store.get(self.model.store_space(self.space), list(ids.values()))
+        there = [place for place in places if ids[place] in found]
+        if there:
+            rows = np.stack([found[ids[place]] for place in there])
+            self.tally.add_rows(there, self.model.checked(rows, len(there)), reused=True)
+        self.tally.spend({"write_s": time.perf_counter() - began})
+        return [place for place in places if ids[place] not in found]
+
+    def _prepare(self, place: int) -> Prepared[int]:
+        """Decode and preprocess one clip, in a worker thread."""
+        clip = self.clips[place]
+        began = time.perf_counter()
+        if self._stop.is_set:
+            return Prepared(place, problem="The job was stopped.")
+        try:
+            frames = clip.frames(self._num_frames)
+        except CLIP_PROBLEMS as error:
+            return Prepared(place, problem=str(error), seconds={"decode_s": time.perf_counter() - began})
+        decoded = time.perf_counter()
+        seconds = {"decode_s": decoded - began}
+        if self._stop.is_set:
+            return Prepared(place, problem="The job was stopped.")
+        try:
+            value = self.model.preprocess(frames.data)
+        except ModelInputError as error:
+            return Prepared(place, problem=str(error), seconds=seconds)
+        if getattr(frames, "note", ""):
+            self.notes[clip.key] = frames.note
+        seconds["preprocess_s"] = time.perf_counter() - decoded
+        return Prepared(place, value, seconds=seconds, counts={"frames": len(frames.data)})
+
+    def _take(self, batch: "Batch[int]") -> None:
+        """Keep the rows of one batch, in the result and in the store."""
+        places = [one.item for one in batch.items]
+        self.tally.add_rows(places, batch.rows)
+        for one in batch.items:
+            self.tally.spend(one.seconds, one.counts)
+        began = time.perf_counter()
+        if self._store is not None:
+            ids = [stored_id(self.clips[place]) for place in places]
+            self._store.put(self.model.store_space(self.space), ids, batch.rows)
+        self.tally.spend({"model_s": batch.model_s, "write_s": time.perf_counter() - began})
+
+
+def _chunks(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    """Cut a sequence into lists of at most ``size``."""
+    source = iter(values)
+    while chunk := list(islice(source, size)):
+        yield chunk

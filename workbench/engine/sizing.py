@@ -1,0 +1,116 @@
+"""How many clips make a batch: by device and item size, then by what the model's own pace shows."""
+
+from typing import Any
+
+from workbench.errors import InvalidParameterError
+
+START = 4  # a small first step: progress shows early and a slow model is found out cheaply
+MOST_ON_CPU = 16  # larger batches were measured slower on CPUs: fresh activations cost page faults
+MOST_ON_ACCELERATOR = 64
+QUICK_S = 0.25  # a step this short may grow
+SLOW_S = 0.75  # a longer one shrinks: Stop waits for the step that is being computed
+PREPARED_BYTES = 256 << 20  # prepared items that may wait for the model, all together
+
+
+class BatchSizer:
+    """Decides the number of items in the next batch.
+
+    With "auto" it starts small, doubles while steps are quick and halves when they are slow.
+    A given number is kept. Either is halved when memory runs out, and does not grow again.
+
+    Args:
+        batch_size: "auto" or a number of items, at least 1.
+        device: Where the model computes, such as "cpu" or "cuda:0".
+
+    Raises:
+        InvalidParameterError: If ``batch_size`` is anything else.
+
+    Example:
+        >>> sizer = BatchSizer("auto", device="cpu")
+        >>> sizer.took(sizer.size, 0.01)
+        >>> sizer.size
+        8
+    """
+
+    def __init__(self, batch_size: int | str = "auto", *, device: str = "cpu") -> None:
+        check_batch_size(batch_size)
+        self._auto = batch_size == "auto"
+        self._most = MOST_ON_CPU if device.startswith("cpu") else MOST_ON_ACCELERATOR
+        self._size = START if self._auto else int(batch_size)
+        self._item_bytes = 1
+
+    @property
+    def size(self) -> int:
+        """Items in the next batch."""
+        if not self._auto:
+            return self._size
+        return max(1, min(self._size, self._most, PREPARED_BYTES // self._item_bytes))
+
+    def ahead(self, workers: int) -> int:
+        """Items that may be in work or ready, beside the batch that is being put together."""
+        return min(self.size + workers, max(workers, PREPARED_BYTES // self._item_bytes))
+
+    def saw(self, value: Any) -> None:
+        """Learn how large a prepared item is."""
+        self._item_bytes = max(self._item_bytes, num_bytes(value), 1)
+
+    def took(self, count: int, seconds: float) -> None:
+        """Learn how long a step of ``count`` items took."""
+        if not self._auto or count < self.size:
+            return
+        if seconds < QUICK_S:
+            self._size = min(2 * self._size, self._most)
+        elif seconds > SLOW_S:
+            self._size = max(1, self.size // 2)
+
+    def shrink(self, count: int) -> bool:
+        """Halve after ``count`` items did not fit into memory; False when one was too many."""
+        if count <= 1:
+            return False
+        self._size = self._most = count // 2
+        return True
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Refuse what is neither "auto" nor a positive whole number.
+
+    Raises:
+        InvalidParameterError: Naming what came.
+    """
+    number = isinstance(batch_size, int) and not isinstance(batch_size, bool)
+    if batch_size != "auto" and not (number and batch_size >= 1):
+        raise InvalidParameterError(f'batch_size is {batch_size!r}; it is "auto" or a number of at least 1.')
+
+
+def num_bytes(value: Any) -> int:
+    """Estimate the memory of a prepared item: of its arrays and tensors, nested ones too.
+
+    Args:
+        value: An array, a tensor, or a list, tuple or dict of these.
+
+    Returns:
+        Bytes; 0 for anything else.
+    """
+    if isinstance(value, dict):
+        return sum(num_bytes(part) for part in value.values())
+    if isinstance(value, list | tuple):
+        return sum(num_bytes(part) for part in value)
+    return int(getattr(value, "nbytes", 0))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that a batch did not fit into memory.
+
+    Args:
+        error: What a model raised.
+
+    Returns:
+        True for torch's and Python's out-of-memory errors, also those told by text only.
+
+    Example:
+        >>> is_out_of_memory(RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"))
+        True
+    """
+    text = str(error).lower()
+    told = "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or told
