@@ -104,7 +104,8 @@ class ImageEmbeddingModel(ModelInterface):
     logit_scale: float = 100.0  # similarity * scale + bias = logit
     logit_bias: float = 0.0
     device: str = "cpu"
-    known_answers_verified: bool = False  # recorded vectors were reproduced when it was loaded
+    known_answers: tuple[dict[str, Any], ...] = ()  # vectors recorded with the package
+    known_answers_verified: bool = False  # they were reproduced when it was loaded
 
     @property
     def model_id_names(self) -> list[str]:

@@ -4,10 +4,11 @@ A new checkpoint of a known family is one entry in ``CATALOG`` and nothing else.
 package says about itself (revision, size) is read from its manifest, never repeated here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.errors import InvalidParameterError
+from models.errors import CorruptedModelPackageError, InvalidParameterError
 from models.reprs import html_table, readable_size, text_table
 
 SOURCES = ("bundled", "hub", "local", "registered")
@@ -118,25 +119,29 @@ def card_fields(given: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The known fields; lists have become tuples.
 
+    Raises:
+        CorruptedModelPackageError: If a field has a value that no card can have.
+
     Example:
         >>> card_fields({"embedding_dim": 4, "modalities": ["image"], "unknown": 1})
         {'embedding_dim': 4, 'modalities': ('image',)}
     """
-    kept = {name: value for name, value in given.items() if name in _PACKAGE_FIELDS}
+    kept = {name: value for name, value in given.items() if name in _FIELD_CHECKS}
+    for name, value in kept.items():
+        if not _FIELD_CHECKS[name](value):
+            raise CorruptedModelPackageError(f"The package says {name} = {value!r}, which no card can say.")
     return {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
 
 
-_PACKAGE_FIELDS = (
-    "embedding_dim",
-    "num_frames",
-    "input_size",
-    "modalities",
-    "license",
-    "description",
-    "score_kind",
-    "text_length",
-    "parameters",
-)
+_FIELD_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("license", "description"), lambda value: isinstance(value, str)),
+    **dict.fromkeys(
+        ("embedding_dim", "num_frames", "input_size", "text_length", "parameters"),
+        lambda value: isinstance(value, int) and value > 0,
+    ),
+    "score_kind": lambda value: value in SCORE_KINDS,
+    "modalities": lambda value: isinstance(value, list) and all(name in MODALITIES for name in value),
+}
 
 CATALOG: dict[str, ModelCard] = {
     card.model_id: card

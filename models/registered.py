@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from models.catalog import CATALOG, SCORE_KINDS, ModelCard
 from models.errors import InvalidParameterError
-from models.fingerprint import class_revision
 
 if TYPE_CHECKING:
     from models.registry import RegistryEntry, RegistryKey
@@ -138,7 +137,7 @@ def _made(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard:
             name for name, method in _MODALITY_METHODS.items() if callable(getattr(model_class, method, None))
         ),
         score_kind=score_kind if score_kind in SCORE_KINDS else "softmax",
-        revision=_text(model_class, "revision") or class_revision(model_class),
+        revision=_text(model_class, "revision"),
         license=_text(model_class, "license"),
         description=_summary(model_class),
     )

@@ -39,10 +39,10 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Device:
-    """One accelerator: its name for ``device=``, the name of the part, memory in bytes or None."""
+    """One accelerator: its id for ``device=``, the name of the part, memory in bytes or None."""
 
+    id: str
     name: str
-    description: str
     total_bytes: int | None = None
     free_bytes: int | None = None
 
@@ -79,23 +79,23 @@ class Runtime:
         return self.libraries.get("torch")
 
     @property
-    def cuda(self) -> tuple[Device, ...]:
+    def cuda_devices(self) -> tuple[Device, ...]:
         """The CUDA devices that were found."""
-        return tuple(device for device in self.devices if device.name.startswith("cuda"))
+        return tuple(device for device in self.devices if device.id.startswith("cuda"))
 
     @property
     def mps(self) -> bool:
         """Whether Apple's GPU was found."""
-        return any(device.name == "mps" for device in self.devices)
+        return any(device.id == "mps" for device in self.devices)
 
     @property
     def device_names(self) -> tuple[str, ...]:
         """What ``device=`` can be here: the accelerators that were found, and "cpu"."""
-        return (*(device.name for device in self.devices), "cpu")
+        return (*(device.id for device in self.devices), "cpu")
 
     def rows(self) -> list[tuple[str, str]]:
         """The facts as pairs of title and text, for tables."""
-        found = [f"{device.name}: {device.description} {_memory(device)}".strip() for device in self.devices]
+        found = [f"{device.id}: {device.name} {_memory(device)}".strip() for device in self.devices]
         nothing = "none" if self.devices_probed else "not looked for yet"
         return [
             ("python", f"{self.python} on {self.system}"),

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from models.errors import ModelInputError
-from models.fingerprint import class_revision
 
 if TYPE_CHECKING:
     import torch
@@ -43,12 +42,11 @@ class EmbeddingSpace:
             sampling: Name of the frame sampling that its clips went through.
 
         Returns:
-            The space; a model without an id is known by its class name, one without a
-            revision by the code of its class.
+            The space; a model without an id is known by its class name.
         """
         model_id = getattr(model, "model_id", "") or type(model).__qualname__
-        revision = getattr(model, "revision", "") or class_revision(type(model))
-        return cls(str(model_id), str(revision), str(getattr(model, "preprocessing", "")), sampling)
+        preprocessing = getattr(model, "preprocessing", "")
+        return cls(str(model_id), str(getattr(model, "revision", "")), str(preprocessing), sampling)
 
     @property
     def key(self) -> str:
