@@ -1,0 +1,73 @@
+"""Embed the clips: what will be done, start, progress, stop, what had to be left out."""
+
+import ipywidgets
+
+from workbench.controllers.embed import EmbedController
+from workbench.controllers.models import ModelController
+from workbench.panels import html
+from workbench.panels.base import Panel, button, hooked
+from workbench.session import Session
+
+__all__ = ["EmbedPanel"]
+
+
+class EmbedPanel(Panel):
+    """The embedding job: a plan before it starts, progress while it runs, Stop at any time.
+
+    Args:
+        session: The state to share with other parts; its own when None.
+        status: Whether to show a line with the last message below.
+
+    Example:
+        >>> panel = EmbedPanel()
+        >>> panel.controller.busy
+        False
+    """
+
+    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
+        super().__init__(session, status=status)
+        ModelController.of(self.session).choose_default()
+        self.controller = EmbedController.of(self.session)
+        self._plan = html.block(hook="wb-plan")
+        self._embed = button("Embed", "wb-embed", "Compute the vectors of the clips", main=True)
+        self._stop = button("Stop", "wb-stop", "End the job soon; what is embedded is kept")
+        self._bar = hooked(ipywidgets.FloatProgress(min=0.0, max=1.0), "wb-progress wb-grow")
+        self._words = html.block(hook="wb-progress-text")
+        self._skipped = html.block(hook="wb-skipped")
+        self.job_box = hooked(ipywidgets.HBox([self._bar, self._words, self._stop]), "wb-row wb-job")
+        self.run_box = hooked(ipywidgets.HBox([self._plan, self._embed]), "wb-row")
+        self._fill(html.block(html.heading("Embed")), self.run_box, self.job_box, self._skipped)
+        self._wire()
+
+    def take_job_box(self) -> ipywidgets.HBox:
+        """Hand progress and Stop over, to be shown elsewhere."""
+        self.children = [child for child in self.children if child is not self.job_box]
+        return self.job_box
+
+    def _wire(self) -> None:
+        """Connect widgets and controller both ways."""
+        controller = self.controller
+        self._embed.on_click(self._do(controller.start, "embedding the clips"))
+        self._stop.on_click(self._do(controller.stop, "stopping the job"))
+        self._follow(controller, "plan_text", self._paint_plan)
+        self._follow(controller, ["busy", "fraction", "progress_text", "stopping"], self._paint_job)
+        self._follow(controller, "skipped", self._paint_skipped)
+
+    def _paint_plan(self) -> None:
+        """Say what Embed would do."""
+        self._plan.value = html.note(self.controller.plan_text)
+
+    def _paint_job(self) -> None:
+        """Show how far the job is."""
+        controller = self.controller
+        self._embed.disabled = controller.busy
+        self._embed.description = "Embedding …" if controller.busy else "Embed"
+        self._stop.disabled = controller.stopping or not controller.busy
+        self._bar.value = controller.fraction
+        self._bar.bar_style = controller.bar_style()
+        self._words.value = html.note(controller.progress_text)
+
+    def _paint_skipped(self) -> None:
+        """List what was left out, and why."""
+        skipped = [(skip.key, skip.reason) for skip in self.controller.skipped]
+        self._skipped.value = html.problem_list(f"{len(skipped)} skipped", skipped)

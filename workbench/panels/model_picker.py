@@ -1,0 +1,92 @@
+"""Choose a model, read its card, load it."""
+
+import ipywidgets
+
+from workbench.controllers.models import ModelController
+from workbench.panels import html
+from workbench.panels.base import Panel, button, hooked
+from workbench.session import Session
+
+__all__ = ["ModelPicker"]
+
+WARM_UP_AFTER_S = 0.4  # first let the panel appear, then import what loading will need
+
+
+class ModelPicker(Panel):
+    """The models that can be used here: filter, card, device, load.
+
+    Args:
+        session: The state to share with other parts; its own when None.
+        status: Whether to show a line with the last message below.
+
+    Example:
+        >>> picker = ModelPicker()
+        >>> picker.session.model_id
+        'workbench/spriteclip-tiny'
+    """
+
+    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
+        super().__init__(session, status=status)
+        self.controller = ModelController.of(self.session)
+        self.controller.choose_default()
+        self._filter = hooked(
+            ipywidgets.Text(
+                placeholder="Filter: name, licence, video …", tooltip="Words to look for in the cards"
+            ),
+            "wb-filter wb-wide",
+        )
+        self._model = hooked(ipywidgets.Dropdown(tooltip="Model"), "wb-model wb-wide")
+        self._device = hooked(ipywidgets.Dropdown(tooltip="Device to compute on"), "wb-device wb-grow")
+        self._load = button("Load", "wb-load-model", "Load the model now; Embed does it too")
+        self._card = html.block(hook="wb-model-card")
+        self._fill(
+            html.block(html.heading("Model")),
+            self._filter,
+            self._model,
+            hooked(ipywidgets.HBox([self._device, self._load]), "wb-row"),
+            self._card,
+        )
+        self._wire()
+
+    def _wire(self) -> None:
+        """Connect widgets and controller both ways."""
+        controller = self.controller
+        self._take(self._filter, "value", lambda text: setattr(controller, "filter_text", text), "filtering")
+        self._take(self._model, "value", lambda chosen: controller.choose(chosen or ""), "choosing a model")
+        self._take(
+            self._device, "value", lambda device: setattr(controller, "device", device), "choosing a device"
+        )
+        self._load.on_click(self._do(controller.load, "loading the model"))
+        self._follow(self.session, "model_id", self._paint_choice)
+        self._follow(controller, "cards", self._paint_choice)
+        self._follow(controller, ["devices", "device"], self._paint_devices)
+        self._follow(controller, ["load_state", "description", "cards"], self._paint_card)
+        self._follow(self.session, "model_id", self._paint_card)
+        self._painter.after(WARM_UP_AFTER_S, controller.warm_up)
+
+    def _paint_choice(self) -> None:
+        """List the models that pass the filter."""
+        chosen = self.session.model_id
+        ids = [card.model_id for card in self.controller.cards]
+        options = ids if chosen in ids or not chosen else [chosen, *ids]
+        if tuple(options) != tuple(self._model.options):
+            self._model.options = options
+        self._model.value = chosen or None
+
+    def _paint_devices(self) -> None:
+        """List the devices of this machine."""
+        if tuple(self.controller.devices) != tuple(self._device.options):
+            self._device.options = self.controller.devices
+        self._device.value = self.controller.device
+
+    def _paint_card(self) -> None:
+        """Show what is known of the chosen model, and how far loading is."""
+        state = self.controller.load_state
+        self._load.disabled = state in ("loading", "ready") or not self.session.model_id
+        self._load.description = {"loading": "Loading …", "ready": "Loaded", "failed": "Try again"}.get(
+            state, "Load"
+        )
+        considered = self.controller.considered_rows()
+        ways = html.table(["package", "verdict", "why"], considered) if considered else ""
+        card = html.facts(self.controller.card_rows())
+        self._card.value = card + html.details("How it would be loaded", ways)

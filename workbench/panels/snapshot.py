@@ -1,0 +1,70 @@
+"""A small static picture of the panel, for a saved notebook that is read without a kernel."""
+
+import base64
+from html import escape
+from typing import Any
+
+from workbench.controllers.rank import RankController
+from workbench.session import Session
+
+__all__ = ["snapshot_html"]
+
+MAX_BYTES = 140_000  # of pictures, as text in the notebook
+MAX_PROMPTS = 20
+POSTER_SIDE = 88
+
+
+def snapshot_html(session: Session, top_k: int = 4) -> str:
+    """Draw the last ranking as a table with small pictures.
+
+    Args:
+        session: Whose ranking.
+        top_k: Pictures a prompt.
+
+    Returns:
+        Self-contained HTML of at most about 150 kB; every name is escaped.
+    """
+    groups = RankController.of(session).groups
+    count = len(session.clips)
+    settings = f"{session.model_id or 'no model'} · {count} clips"
+    if not groups:
+        return _frame(settings, "<p>Nothing is ranked yet.</p>")
+    budget = [MAX_BYTES]
+    rows = "".join(_row(group, session.clips, top_k, budget) for group in groups[:MAX_PROMPTS])
+    more = len(groups) - MAX_PROMPTS
+    tail = f"<p>and {more} more prompts</p>" if more > 0 else ""
+    return _frame(settings, f"<table><tbody>{rows}</tbody></table>{tail}")
+
+
+def _frame(settings: str, inner: str) -> str:
+    """Put the title around."""
+    return (
+        "<div class='wb-static'><p><b>Embedding Workbench</b> "
+        f"{escape(settings)}<br><small>The last state, as a picture. Run the cell for the live panel.</small></p>"
+        f"{inner}</div>"
+    )
+
+
+def _row(group: dict[str, Any], clips: Any, top_k: int, budget: list[int]) -> str:
+    """Draw one prompt and its best clips."""
+    cells = "".join(_cell(card, clips, budget) for card in group["cards"][:top_k])
+    note = f"<br><small>{escape(group['note'])}</small>" if group["note"] else ""
+    return f"<tr><th style='text-align:left'>{escape(group['title'])}{note}</th>{cells}</tr>"
+
+
+def _cell(card: dict[str, Any], clips: Any, budget: list[int]) -> str:
+    """Draw one clip: picture, name, score."""
+    words = f"{escape(card['title'])}<br>{escape(card['score_text'])}"
+    return f"<td style='text-align:left;vertical-align:top'>{_picture(clips[card['key']], budget)}<small>{words}</small></td>"
+
+
+def _picture(clip: Any, budget: list[int]) -> str:
+    """Draw a clip's poster while there is room for it."""
+    try:
+        data = base64.b64encode(clip.poster(max_side=POSTER_SIDE)).decode()
+    except Exception:
+        return ""
+    budget[0] -= len(data)
+    return (
+        f"<img alt='' width='{POSTER_SIDE}' src='data:image/jpeg;base64,{data}'><br>" if budget[0] > 0 else ""
+    )
