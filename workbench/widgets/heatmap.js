@@ -4,6 +4,7 @@
 const CELL_HEIGHT = 26;
 const CELL_MIN = 5; // narrower would be hard to point at: the map scrolls instead
 const CELL_MAX = 52;
+const SCROLL_PADDING = 5; // as in heatmap.css: room for the frames of the selection
 const NAMES_FROM = 17; // cells this wide have their clip's name under them
 const NUMBERS_FROM = 38; // and this wide their number inside
 
@@ -94,7 +95,7 @@ class HeatmapView {
   }
 
   layout() {
-    const width = this.scroll.clientWidth;
+    const width = this.scroll.clientWidth - 2 * SCROLL_PADDING;
     if (this.grid.hidden || !width) return;
     const count = this.columns.length;
     this.cellWidth = Math.min(Math.max(width / count, CELL_MIN), CELL_MAX);

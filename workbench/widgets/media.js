@@ -5,7 +5,7 @@
 // Reply     {kind: "media", id, ok: true, mime: [one for each buffer]} + buffers
 //           {kind: "media", id, ok: false, error: "plain words"}
 
-const IN_FLIGHT = 4; // enough to keep Python's two threads busy, few enough to change one's mind
+const IN_FLIGHT = 8; // covers the way to the kernel and back, few enough to change one's mind
 const HELD_BYTES = { poster: 64e6, clip: 96e6, frames: 32e6 }; // older ones are let go beyond this
 
 /** The reason of a request that nobody wants any more. */

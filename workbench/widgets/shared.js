@@ -42,10 +42,10 @@ function secondsText(seconds) {
   return `${minutes}:${(seconds - 60 * minutes).toFixed(1).padStart(4, "0")}`;
 }
 
-/** Bytes as people read them: "640 kB", "12.3 MB". */
+/** Bytes as file managers show them: "640 kB", "12.3 MB", "2 GB". */
 function bytesText(bytes) {
-  if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  const [size, unit] = bytes < 2 ** 20 ? [2 ** 10, "kB"] : bytes < 2 ** 30 ? [2 ** 20, "MB"] : [2 ** 30, "GB"];
+  return `${Number((bytes / size).toFixed(unit === "kB" ? 0 : 1))} ${unit}`;
 }
 
 /** Call `f` for a model event until the view goes. */

@@ -37,7 +37,7 @@ class Upload {
     const words = {
       waiting: "waiting",
       sending: `${bytesText(received)} of ${bytesText(file.size)}`,
-      done: bytesText(file.size),
+      done: `✓ ${bytesText(file.size)}`,
       failed: this.said,
       cancelled: "cancelled",
     }[state];
@@ -45,8 +45,8 @@ class Upload {
     setText(this.words, words);
     this.words.title = words;
     this.words.classList.toggle("wb-error-text", state === "failed");
-    this.fill.style.transform = `scaleX(${state === "done" ? 1 : file.size ? received / file.size : 0})`;
-    this.bar.hidden = state === "failed" || state === "cancelled";
+    this.fill.style.transform = `scaleX(${file.size ? received / file.size : 0})`;
+    this.bar.hidden = this.over;
     this.button.hidden = this.over;
   }
 }

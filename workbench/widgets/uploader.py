@@ -119,7 +119,7 @@ class Uploader(anywidget.AnyWidget):
         if not isinstance(name, str) or type(size) is not int or size < 0 or upload_id in self._open:
             raise UploadError("Cannot take an upload without a name and a size.")
         if size > self.max_bytes:
-            raise UploadError(f"Too large: {size / 1e6:.0f} MB; at most {self.max_bytes / 1e6:.0f} MB.")
+            raise UploadError(f"Too large: {size / 2**20:.1f} MB; at most {self.max_bytes / 2**20:.1f} MB.")
         if len(self._open) >= MAX_OPEN_FILES:  # a page sends one at a time: the oldest was left by a reload
             self._fail(next(iter(self._open)), "Given up for a newer upload.")
         self._open[upload_id] = incoming = IncomingFile(self.folder, name, size, next(_NUMBERS))
