@@ -13,9 +13,8 @@ tone mapping. Transparent areas are shown on white. A frame of another size than
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import av
-import av.error
 import numpy as np
 
 from workbench.errors import ClipDecodeError, InvalidClipError
@@ -29,6 +28,7 @@ from workbench.media.packets import Collector, FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
 
 _SMALL_FILE_BYTES = 2 << 20
+_SEEK_FROM_S = 10.0
 _JITTER_S = 0.002  # containers round time stamps to milliseconds
 
 
@@ -66,6 +66,7 @@ def probe(path: Path | str) -> MediaInfo:
             "has_audio": bool(video.container.streams.audio),
             "container": video.container.format.name,
             "pixel_format": context.pix_fmt or "",
+            "num_video_streams": len(video.container.streams.video),
         }
         duration_s = _duration_s(video)
     rotation = rotation_degrees(_first_matrix(path)) if may_be_turned(path) else 0
@@ -136,11 +137,11 @@ def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
     """
     path = Path(path)
     if path.stat().st_size > _SMALL_FILE_BYTES:
-        with suppress(ClipDecodeError, StopIteration), open_video(path, threads=1) as video:
-            reader = PacketReader(video)
-            tick = reader.wanted_ticks(np.array([time_s]))[0]
-            video.container.seek(tick, stream=video.stream, backward=True)
-            return PictureMaker(max_side)(next(video.container.decode(video.stream)))
+        with suppress(ClipDecodeError), open_video(path, threads=1) as video:
+            packets = PacketReader(video)
+            packets.seek(time_s)
+            for _, frame in FrameReader(video, packets):
+                return PictureMaker(max_side)(frame)
     return shrunk(frames_at(path, [time_s], threads=1).data[0], max_side)
 
 
@@ -170,18 +171,36 @@ def pictures_between(
     path = Path(path)
     with open_video(path) as video:
         packets, make = PacketReader(video), PictureMaker(max_side, even=True)
-        due_s, shown = start_s, None
-        for tick, frame in FrameReader(video, packets):
-            time_s = packets.seconds(tick)
-            if time_s >= stop_s:
-                break
+        if start_s > _SEEK_FROM_S:
+            packets.seek(start_s - 1)
+        shown = _stretch(packets, FrameReader(video, packets), start_s, stop_s)
+        due_s = start_s
+        for time_s, frame in shown:
             if time_s >= due_s - _JITTER_S:
+                due_s = max(due_s + 1 / max_fps, time_s)
                 yield time_s, make(frame)
-                shown, due_s = frame, max(due_s + 1 / max_fps, time_s)
-            elif time_s < start_s:
-                shown = frame
-        if shown is None:
-            raise ClipDecodeError(f"{display_name(path)} is damaged: not a single frame could be decoded.")
+        if due_s == start_s:
+            raise ClipDecodeError(f"{display_name(path)}: no picture between {start_s} and {stop_s} s.")
+
+
+def _stretch(
+    packets: PacketReader, frames: FrameReader, start_s: float, stop_s: float
+) -> Iterator[tuple[float, Any]]:
+    """Yield the frames on screen in [start_s, stop_s), the one already there at its start first."""
+    before = None
+    for tick, frame in frames:
+        time_s = packets.seconds(tick)
+        if time_s >= stop_s:
+            break
+        if time_s <= start_s:
+            before = frame
+            continue
+        if before is not None:
+            yield start_s, before
+            before = None
+        yield time_s, frame
+    if before is not None:
+        yield start_s, before
 
 
 def decode_from_start(path: Path, times_s: np.ndarray, *, threads: int | None = None) -> Frames:
@@ -231,20 +250,16 @@ def _duration_s(video: OpenVideo) -> float:
     if stream.duration and stream.duration > 0 and stream.time_base:
         return float(stream.duration * stream.time_base)
     reader = PacketReader(video)
-    packets = iter(reader)
     stated_s = (video.container.duration or 0) / 1_000_000
     if stated_s and video.container.size > _SMALL_FILE_BYTES:
-        with suppress(av.error.FFmpegError):
-            goal = reader.wanted_ticks(np.array([stated_s]))[0]
-            video.container.seek(goal, stream=stream, backward=True)
-            packets = video.container.demux(stream)
+        reader.seek(stated_s)
     rate = stream.average_rate or stream.guessed_rate or 25
     step_s = 1 / float(rate)
     tick_s = float(reader.time_base)
     stops = [
         reader.seconds(packet.pts) + (packet.duration * tick_s if packet.duration else step_s)
-        for packet in packets
-        if packet.size and packet.pts is not None
+        for packet in reader
+        if packet.pts is not None
     ]
     if not stops and not stated_s:
         raise ClipDecodeError("No pictures: the file holds no packet of its video stream.")

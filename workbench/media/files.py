@@ -27,7 +27,7 @@ def check_readable(path: Path) -> None:
         if not stat.S_ISREG(info.st_mode):
             raise UnsupportedMediaError(f"{name} is not a regular file.")
         if os.name == "posix" and not info.st_mode & 0o444:
-            raise PermissionError
+            raise _no_permission(name)
         if info.st_size == 0:
             raise UnsupportedMediaError(f"{name} is empty (0 bytes).")
         with path.open("rb"):
@@ -35,8 +35,13 @@ def check_readable(path: Path) -> None:
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"There is no file {name}.") from error
     except PermissionError as error:
-        raise ClipDecodeError(
-            f"No permission to read {name}.", next_step="Change its permissions, or leave it out."
-        ) from error
+        raise _no_permission(name) from error
     except OSError as error:
         raise ClipDecodeError(f"Cannot read {name}: {error.strerror or error}.") from error
+
+
+def _no_permission(name: str) -> ClipDecodeError:
+    """Build the error for a file that may not be read."""
+    return ClipDecodeError(
+        f"No permission to read {name}.", next_step="Change its permissions, or leave it out."
+    )

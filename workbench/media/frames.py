@@ -65,6 +65,7 @@ class MediaInfo:
             0, 90, 180 or 270.
         container: Names of the container format, such as "mov,mp4,m4a,3gp,3g2,mj2".
         pixel_format: How pixels are stored, such as "yuv420p".
+        num_video_streams: Video streams in the file, cover pictures included.
 
     Example:
         >>> MediaInfo(2.0, 320, 240, 24.0, 48, "h264", False, 0).codec
@@ -81,3 +82,4 @@ class MediaInfo:
     rotation: int
     container: str = ""
     pixel_format: str = ""
+    num_video_streams: int = 1

@@ -89,7 +89,7 @@ def ranges_to_feed(
 
 
 def entry_kind(codec: str, packet: bytes, extradata: bytes | None) -> Entry:
-    """Judge a key frame by its codec and its bytes.
+    r"""Judge a key frame by its codec and its bytes.
 
     Args:
         codec: FFmpeg's name of the codec.

@@ -67,7 +67,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
 
 
 def jpeg_bytes(picture: np.ndarray, max_side: int, quality: int = 82) -> bytes:
-    """Write an RGB picture as a JPEG whose longer side has at most `max_side` pixels.
+    r"""Write an RGB picture as a JPEG whose longer side has at most `max_side` pixels.
 
     Example:
         >>> jpeg_bytes(np.zeros((40, 60, 3), np.uint8), max_side=30)[:2]

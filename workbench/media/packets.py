@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class PacketReader:
     """
 
     def __init__(self, video: "OpenVideo") -> None:
+        self._video = video
         self._packets = self._tolerant(video)
         self._peeked = list(islice(self._packets, _PEEK))
         ticks = [packet.pts for packet in self._peeked if packet.pts is not None and not packet.is_discard]
@@ -50,6 +52,13 @@ class PacketReader:
     def seconds(self, tick: int) -> float:
         """Translate a time stamp into seconds from the start."""
         return float((tick - self.start_tick) * self.time_base)
+
+    def seek(self, time_s: float) -> None:
+        """Continue from the key frame at or before a moment; where seeking fails, from here on."""
+        tick = self.wanted_ticks(np.array([time_s]))[0]
+        with suppress(av.error.FFmpegError):
+            self._video.container.seek(tick, stream=self._video.stream, backward=True)
+            self._peeked, self._packets = [], self._tolerant(self._video)
 
     def _tolerant(self, video: "OpenVideo") -> Iterator["Packet"]:
         """Yield packets with content until the end or the first read error."""

@@ -1,0 +1,93 @@
+"""Listing a folder: which files are media, in natural order, without running in circles."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from natsort import natsort_keygen
+
+from workbench.media.names import display_name, safe_text
+from workbench.media.outcome import SourceError
+
+VIDEO_ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg", "mpeg", "ts", "mts", "m2ts", "vob", "flv", "ogv"),
+        *("wmv", "asf", "3gp", "3g2", "mxf", "ivf", "nut", "dv", "h264", "hevc", "y4m", "rm", "rmvb"),
+    )
+)
+IMAGE_ENDINGS = frozenset(
+    f".{ending}" for ending in ("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff")
+)
+_natural = natsort_keygen()
+
+
+@dataclass
+class Found:
+    """What a source stands for before anything is opened."""
+
+    files: list[tuple[Path, str]] = field(default_factory=list)  # path and key
+    missing: list[SourceError] = field(default_factory=list)
+    broken: list[SourceError] = field(default_factory=list)
+    ignored: int = 0
+
+
+def walk_folder(folder: Path, *, recursive: bool = True) -> Found:
+    """List the media files of a folder in natural order (2 before 10).
+
+    Links to folders are followed, each real folder once. Hidden files and folders and files
+    without a media ending are counted as ignored. A folder with the ending of a video or image
+    that holds no media is a mistake worth telling: it is listed as broken.
+
+    Args:
+        folder: A folder that exists.
+        recursive: Whether to go into folders inside.
+
+    Returns:
+        Files with their keys (paths relative to the folder), and what could not be listed.
+    """
+    found = Found()
+    for path in _walk(folder, found, {_identity(folder)}, recursive=recursive):
+        found.files.append((path, safe_text(path.relative_to(folder).as_posix())))
+    return found
+
+
+def _walk(folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool) -> Iterator[Path]:
+    """Yield the media files below a folder; note everything else in `found`."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: _natural(entry.name))
+    except OSError as error:
+        reason = f"Cannot list the folder: {error.strerror}."
+        found.broken.append(SourceError(safe_text(str(folder)), reason))
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.name.startswith("."):
+            found.ignored += 1
+        elif entry.is_dir():
+            yield from _walk_inside(path, found, seen, recursive=recursive)
+        elif path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
+            yield path
+        else:
+            found.ignored += 1
+
+
+def _walk_inside(path: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool) -> Iterator[Path]:
+    """Go into a folder inside, unless it was visited, and complain if it only looks like a file."""
+    identity = _identity(path)
+    media_inside = False
+    if recursive and identity not in seen:
+        seen.add(identity)
+        for inner in _walk(path, found, seen, recursive=recursive):
+            media_inside = True
+            yield inner
+    if not media_inside and path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
+        reason = f"{display_name(path)} is a folder, not a file."
+        found.broken.append(SourceError(safe_text(str(path)), reason))
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Return what makes a folder the same folder under another name."""
+    info = folder.stat()
+    return info.st_dev, info.st_ino
