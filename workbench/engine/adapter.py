@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from models.base import ImageEmbeddingModel, VideoTextEmbeddingModel
+from models.base import EmbeddingSpace, ImageEmbeddingModel, VideoTextEmbeddingModel
 from models.inputs import as_rgb_frames
-from models.vectors import EmbeddingSpace
 from workbench.engine.per_object import PerObject
 from workbench.errors import InvalidParameterError, ModelOutputError
 

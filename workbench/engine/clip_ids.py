@@ -1,6 +1,7 @@
 """Any source turned into clips with keys of their own, and the ids under which stores keep them."""
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InvalidParameterError, NothingToEmbedError
@@ -48,11 +49,13 @@ def stored_id(clip: "Clip") -> str:
         clip: A clip of a ClipSet.
 
     Returns:
-        Content id, and for a video the span in milliseconds.
+        Content id, and for a video the span in milliseconds. A clip without a content id is known by
+        its path, size and time of change.
     """
+    content = clip.content_id or _file_id(clip.path)
     if clip.kind == "image":
-        return clip.content_id
-    return f"{clip.content_id}@{round(clip.start_s * 1000)}-{round(clip.stop_s * 1000)}"
+        return content
+    return f"{content}@{round(clip.start_s * 1000)}-{round(clip.stop_s * 1000)}"
 
 
 def _are_clips(source: Any) -> bool:
@@ -61,6 +64,15 @@ def _are_clips(source: Any) -> bool:
         return True
     listed = isinstance(source, list | tuple)
     return listed and all(hasattr(clip, "frames") and hasattr(clip, "key") for clip in source)
+
+
+def _file_id(path: Any) -> str:
+    """Name a file as it is now."""
+    try:
+        facts = Path(path).stat()
+    except OSError:  # it cannot be decoded either, so nothing will be stored under this name
+        return f"{path}"
+    return f"{path}:{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def _load(source: Any) -> "Sequence[Clip]":

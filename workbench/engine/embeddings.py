@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from models.vectors import EmbeddingSpace
+from models.base import EmbeddingSpace
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
 
@@ -85,7 +85,7 @@ class Embeddings:
             keys,
             run.space,
             skipped=skipped,
-            clips=run.clips,
+            clips=run.source,
             paths=[str(clip.path) for clip in there],
             stats=run.tally.stats(),
             stopped=stopped,

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from models.vectors import EmbeddingSpace
+from models.base import EmbeddingSpace
 from workbench.engine.embeddings import Embeddings
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError

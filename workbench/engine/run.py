@@ -51,9 +51,10 @@ class EmbedRun:
         on_change: Callable[[], None],
     ) -> None:
         self.model = model
-        self.clips = clips
+        self.source = clips
+        self.clips = list(clips)  # a ClipSet may grow while the run goes on
         self.space = model.space(num_frames)
-        self.tally = Tally([clip.key for clip in clips], model.embedding_dim or 0)
+        self.tally = Tally([clip.key for clip in self.clips], model.embedding_dim or 0)
         self.notes: dict[str, str] = {}
         self._num_frames = num_frames
         self._store = store

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from models.vectors import EmbeddingSpace
+from models.base import EmbeddingSpace
 from workbench.errors import InvalidParameterError
 
 

@@ -1,0 +1,1 @@
+"""What vectors mean: arrays in, arrays out; neither torch nor widgets."""
