@@ -1,0 +1,183 @@
+"""The two towers of SpriteCLIP: plain torch modules, no files, no words."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from models.families.spriteclip.preprocessing import NUM_FRAMES
+
+__all__ = ["DualEncoder", "NetworkConfig"]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of both towers; saved beside the weights."""
+
+    num_tokens: int
+    max_tokens: int = 40
+    embedding_dim: int = 256
+    stem: tuple[int, int, int] = (16, 48, 96)
+    video_width: int = 192
+    video_layers: int = 3
+    text_width: int = 160
+    text_layers: int = 2
+    head_width: int = 32
+    pool_queries: int = 4
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain values for JSON."""
+        return asdict(self)
+
+
+class _Block(nn.Module):
+    """Pre-norm transformer block; attention is written out, which trains faster on CPUs."""
+
+    def __init__(self, width: int, head_width: int) -> None:
+        super().__init__()
+        self.heads = width // head_width
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 3 * width), nn.Linear(3 * width, width)
+
+    def forward(self, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        count, length, width = x.shape
+        packed = self.qkv(self.norm1(x)).view(count, length, 3, self.heads, width // self.heads)
+        query, key, value = packed.permute(2, 0, 3, 1, 4)
+        scores = (query * (width // self.heads) ** -0.5) @ key.transpose(-1, -2)
+        if bias is not None:
+            scores = scores + bias
+        mixed = (_softmax(scores) @ value).transpose(1, 2).reshape(count, length, width)
+        x = x + self.out(mixed)
+        return x + self.down(functional.relu(self.up(self.norm2(x))))
+
+
+def _softmax(scores: torch.Tensor) -> torch.Tensor:
+    """Softmax over keys that stays in the dtype of autocast (the default would widen to float32)."""
+    return torch.softmax(scores, -1, dtype=scores.dtype)
+
+
+class _AttentionPool(nn.Module):
+    """A few learnt queries look at all tokens; their answers are laid side by side."""
+
+    def __init__(self, width: int, queries: int, dim: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Parameter(torch.randn(queries, width) * width**-0.5)
+        self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
+        self.out = nn.Linear(queries * width, dim)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(x)
+        weights = _softmax(self.query.to(x.dtype) @ self.key(x).transpose(-1, -2))
+        return self.out((weights @ self.value(x)).flatten(1))
+
+
+class _VideoTower(nn.Module):
+    """Per-frame convolutions, then all frames of a place mixed at once, then attention over places."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        first, second, third = config.stem
+        width = config.video_width
+        self.conv1 = nn.Conv2d(3, first, 3, 2, 1)
+        self.conv2 = nn.Conv2d(first, second, 3, 2, 1)
+        self.conv3 = nn.Conv2d(second, third, 3, 2, 1)
+        self.norm = nn.LayerNorm(third)
+        self.mix1, self.mix2 = nn.Linear(NUM_FRAMES * third, width), nn.Linear(width, width)
+        self.place = nn.Sequential(nn.Linear(10, width), nn.ReLU(), nn.Linear(width, width))
+        self.near = nn.Conv2d(width, width, 3, 1, 1)
+        self.merge = nn.Conv2d(width, width, 3, 2, 1)
+        self.blocks = nn.ModuleList(_Block(width, config.head_width) for _ in range(config.video_layers))
+        self.pool = _AttentionPool(width, config.pool_queries, config.embedding_dim)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalised frames (B, 8, h, w, 3) to features (B, D)."""
+        grid = self._places(x)
+        grid = grid + functional.relu(self.near(grid))
+        x = self.merge(functional.relu(grid)).permute(0, 2, 3, 1).flatten(1, 2)
+        for block in self.blocks:
+            x = block(x)
+        return self.pool(x)
+
+    def _places(self, x: torch.Tensor) -> torch.Tensor:
+        """One vector per place, of all 8 frames there: (B, width, h / 8, w / 8)."""
+        count = len(x)
+        x = x.flatten(0, 1).permute(0, 3, 1, 2)
+        x = functional.relu(self.conv1(x), inplace=True)
+        x = functional.relu(self.conv2(x), inplace=True)
+        x = functional.relu(self.conv3(x), inplace=True)
+        channels, height, width = x.shape[1:]
+        x = self.norm(x.permute(0, 2, 3, 1)).view(count, NUM_FRAMES, height * width, channels)
+        x = self.mix1(x.transpose(1, 2).reshape(count, height * width, -1))
+        x = self.mix2(functional.relu(x)) + self.place(_coordinates(height, width, x))
+        return x.view(count, height, width, -1).permute(0, 3, 1, 2)
+
+
+def _coordinates(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
+    """Smooth functions of each place, (places, 10)."""
+    y = torch.linspace(-1, 1, height, device=like.device)[:, None].expand(height, width).flatten()
+    x = torch.linspace(-1, 1, width, device=like.device)[None].expand(height, width).flatten()
+    waves = [x, y]
+    for frequency in (1.57, 3.14):
+        waves += [(frequency * v).sin() for v in (x, y)] + [(frequency * v).cos() for v in (x, y)]
+    return torch.stack(waves, -1).to(like.dtype)
+
+
+class _TextTower(nn.Module):
+    """A small transformer over words; the summary token and the mean make the feature."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.text_width
+        self.words = nn.Embedding(config.num_tokens, width)
+        self.order = nn.Parameter(torch.randn(config.max_tokens, width) * 0.05)
+        nn.init.normal_(self.words.weight, std=0.5)
+        self.blocks = nn.ModuleList(_Block(width, config.head_width) for _ in range(config.text_layers))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(2 * width, config.embedding_dim)
+
+    def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        real = numbers > 0
+        x = self.words(numbers) + self.order[: numbers.shape[1]]
+        bias = torch.zeros(real.shape, device=x.device).masked_fill(~real, -1e4)[:, None, None]
+        for block in self.blocks:
+            x = block(x, bias)
+        x = self.norm(x)
+        weight = (real / real.sum(1, keepdim=True)).unsqueeze(-1)
+        return self.out(torch.cat([x[:, 0], (x * weight).sum(1)], -1))
+
+
+class DualEncoder(nn.Module):
+    """Both towers and the learnt scale of their cosine.
+
+    Example:
+        >>> network = DualEncoder(NetworkConfig(num_tokens=5, video_layers=1))
+        >>> network.encode_video(torch.zeros(2, 8, 96, 96, 3, dtype=torch.uint8)).shape
+        torch.Size([2, 256])
+        >>> network.encode_text(torch.tensor([[1, 4, 0]])).shape
+        torch.Size([1, 256])
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.video, self.text = _VideoTower(config), _TextTower(config)
+        self.log_scale = nn.Parameter(torch.tensor(2.7))
+
+    @property
+    def logit_scale(self) -> float:
+        """Factor from cosine to logit."""
+        return float(self.log_scale.detach().exp().clamp(max=100.0))
+
+    def encode_video(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Clips of one picture size, uint8 (B, 8, h, w, 3), to unit rows (B, D)."""
+        frames = pixels.to(self.log_scale.dtype).mul_(1 / 127.5).sub_(1.0)
+        return functional.normalize(self.video(frames).float(), dim=-1)
+
+    def encode_text(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Token numbers padded with 0, (B, L), to unit rows (B, D)."""
+        return functional.normalize(self.text(numbers).float(), dim=-1)
