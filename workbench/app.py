@@ -128,7 +128,8 @@ class Workbench(Panel):
     def _lay_out(self) -> None:
         """Put the parts in their places: choose, load and embed; ask and look; inspect."""
         session = self.session
-        picker, loader = ModelPicker(session, status=False), ClipLoader(session, status=False)
+        picker = ModelPicker(session, status=False, card_is_open=False)
+        loader = ClipLoader(session, status=False)
         embed, rank = EmbedPanel(session, status=False), RankPanel(session, status=False)
         inspector = Inspector(session, status=False)
         self._top = html.block(hook="wb-top")
@@ -140,7 +141,7 @@ class Workbench(Panel):
         ]
         body = hooked(ipywidgets.Box(columns), "wb-body")
         bar = hooked(ipywidgets.Box([job, StatusLine(session)]), "wb-jobbar")
-        self._fill(self._top, body, bar)
+        self._fill(self._top, bar, body)
         self.add_class("wb-app")
         self._follow(session, ["clips", "model_id", "model"], self._paint_top)
 

@@ -69,8 +69,10 @@ def classification_groups(classification: Any, clips: Any, top_k: int) -> list[d
             }
             for place, (key, top) in enumerate(mine, start=1)
         ]
-        note = "" if cards else "likeliest for no clip"
-        groups.append({"title": label, "note": note, "note_level": "info", "cards": cards})
+        warning = unknown_note(classification.unknown_words.get(label))
+        note = warning or ("" if cards else "likeliest for no clip")
+        level = "warning" if warning else "info"
+        groups.append({"title": label, "note": note, "note_level": level, "cards": cards})
     return groups
 
 

@@ -71,7 +71,7 @@ class InspectController(Controller):
         clip = self.session.clips[key]
         count = self.num_frames(key)
         saw = "saw" if self._embedded(key) else "would see"
-        self.strip_text = f"{count} frame{'s' * (count != 1)} the model {saw}"
+        self.strip_text = f"What the model {saw}"
         if key != self.key:
             self.frame_times_s, self.problem = (), ""
         self.key, self.detail = key, self._describe(clip)

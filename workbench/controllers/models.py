@@ -9,7 +9,7 @@ from traitlets import Enum, TraitType, Unicode, observe
 from models.registry import on_registry_change
 from models.vectors import EmbeddingSpace
 from workbench.controllers.base import Controller, run_in_thread
-from workbench.controllers.model_card import card_rows, device_options
+from workbench.controllers.model_card import card_rows, card_summary, device_options
 from workbench.session import Session
 
 __all__ = ["ModelController"]
@@ -100,7 +100,11 @@ class ModelController(Controller):
 
     def card_rows(self) -> list[tuple[str, str]]:
         """List what is known of the chosen model: pairs (what, value)."""
-        return card_rows(self.card(), self.session.model, self.description, self.load_state)
+        return card_rows(self.card(), self.session.model, self.description)
+
+    def summary(self) -> str:
+        """Say the most important things of the chosen model, and whether it is loaded."""
+        return card_summary(self.card(), self.session.model, self.load_state)
 
     def considered_rows(self) -> list[tuple[str, str, str]]:
         """List the ways to load the chosen model: what, taken or not, why."""

@@ -55,6 +55,7 @@ class RankController(Controller):
         self.models = ModelController.of(session)
         self.embed = EmbedController.of(session)
         self._again = False
+        self._offered: list[str] = []
         session.observe(self._on_embeddings, names="embeddings")
         session.observe(self._show, names=["ranking", "classification", "clips"])
         self._show()
@@ -80,14 +81,17 @@ class RankController(Controller):
             return
         self._rank_soon()
 
-    def offer_samples(self, prompts: list[str]) -> None:
+    def offer(self, prompts: list[str]) -> None:
         """Fill the empty prompt box with prompts that suit the clips.
 
+        What somebody typed is never touched; what was offered before and left as it was is replaced.
+
         Args:
-            prompts: What to type; ignored when somebody typed already.
+            prompts: What to offer; none takes an earlier offer back.
         """
-        if not self.prompts_text.strip():
-            self.prompts = prompts
+        if not self.prompts or self.prompts == self._offered:
+            self._offered = list(prompts)
+            self.prompts = self._offered
 
     def left_out_text(self) -> str:
         """Say how many clips the heat map does not show."""
@@ -122,11 +126,12 @@ class RankController(Controller):
         if self.mode == MODES[0]:
             negatives = lines_of(self.negatives_text) or None
             result = rank(model, embeddings, prompts, templates=templates, negatives=negatives)
-            self.unknown = {prompt: words for prompt, words in result.unknown_words.items() if words}
+            self.unknown = result.unknown_words
             session.ranking = result
         else:
-            session.classification = classify(model, embeddings, prompts, templates=templates)
-            self.unknown = {}
+            result = classify(model, embeddings, prompts, templates=templates)
+            self.unknown = result.unknown_words
+            session.classification = result
         self.stale = prompts != self.prompts
         self._tell(len(prompts), len(embeddings))
 

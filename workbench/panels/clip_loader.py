@@ -85,7 +85,8 @@ class ClipLoader(Panel):
         """Show what became of the files of the last source."""
         problems = self.controller.problems()
         title = self.controller.outcome_text()
-        self._outcomes.value = html.problem_list(title, problems) or html.note(title)
+        opened = self.controller.nothing_came()
+        self._outcomes.value = html.problem_list(title, problems, opened=opened) or html.note(title)
 
     def _paint_clips(self) -> None:
         """Show the clips."""

@@ -9,6 +9,7 @@ from workbench.session import Session
 
 __all__ = ["ModelPicker"]
 
+LOAD_WORDS = {"not loaded": "Load", "loading": "Loading …", "ready": "Loaded", "failed": "Try again"}
 WARM_UP_AFTER_S = 0.4  # first let the panel appear, then import what loading will need
 
 
@@ -18,6 +19,7 @@ class ModelPicker(Panel):
     Args:
         session: The state to share with other parts; its own when None.
         status: Whether to show a line with the last message below.
+        card_is_open: Whether the whole card is open at first, or one line of it.
 
     Example:
         >>> picker = ModelPicker()
@@ -25,7 +27,9 @@ class ModelPicker(Panel):
         'workbench/spriteclip-tiny'
     """
 
-    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
+    def __init__(
+        self, session: Session | None = None, *, status: bool = True, card_is_open: bool = True
+    ) -> None:
         super().__init__(session, status=status)
         self.controller = ModelController.of(self.session)
         self.controller.choose_default()
@@ -38,12 +42,15 @@ class ModelPicker(Panel):
         self._model = hooked(ipywidgets.Dropdown(tooltip="Model"), "wb-model wb-wide")
         self._device = hooked(ipywidgets.Dropdown(tooltip="Device to compute on"), "wb-device wb-grow")
         self._load = button("Load", "wb-load-model", "Load the model now; Embed does it too")
+        self._summary = html.block(hook="wb-model-state")
         self._card = html.block(hook="wb-model-card")
+        self._card_is_open = card_is_open
         self._fill(
             html.block(html.heading("Model")),
             self._filter,
             self._model,
             hooked(ipywidgets.HBox([self._device, self._load]), "wb-row"),
+            self._summary,
             self._card,
         )
         self._wire()
@@ -60,8 +67,9 @@ class ModelPicker(Panel):
         self._follow(self.session, "model_id", self._paint_choice)
         self._follow(controller, "cards", self._paint_choice)
         self._follow(controller, ["devices", "device"], self._paint_devices)
-        self._follow(controller, ["load_state", "description", "cards"], self._paint_card)
-        self._follow(self.session, "model_id", self._paint_card)
+        self._follow(controller, ["description", "cards"], self._paint_card)
+        self._follow(controller, "load_state", self._paint_state)
+        self._follow(self.session, ["model_id", "model"], self._paint_state)
         self._painter.after(WARM_UP_AFTER_S, controller.warm_up)
 
     def _paint_choice(self) -> None:
@@ -79,14 +87,16 @@ class ModelPicker(Panel):
             self._device.options = self.controller.devices
         self._device.value = self.controller.device
 
-    def _paint_card(self) -> None:
-        """Show what is known of the chosen model, and how far loading is."""
+    def _paint_state(self) -> None:
+        """Show how far loading is."""
         state = self.controller.load_state
         self._load.disabled = state in ("loading", "ready") or not self.session.model_id
-        self._load.description = {"loading": "Loading …", "ready": "Loaded", "failed": "Try again"}.get(
-            state, "Load"
-        )
+        self._load.description = LOAD_WORDS[state]
+        self._summary.value = html.note(self.controller.summary())
+
+    def _paint_card(self) -> None:
+        """Show what is known of the chosen model."""
         considered = self.controller.considered_rows()
         ways = html.table(["package", "verdict", "why"], considered) if considered else ""
-        card = html.facts(self.controller.card_rows())
-        self._card.value = card + html.details("How it would be loaded", ways)
+        inner = html.facts(self.controller.card_rows()) + html.details("How it is loaded", ways)
+        self._card.value = html.details("Model card", inner, opened=self._card_is_open)

@@ -1,4 +1,4 @@
-"""The one thing that moves state into widgets: on the kernel's loop, not too often, never the last one lost."""
+"""The one thing that moves state into widgets: on the kernel's loop, not too often, the last one always."""
 
 import asyncio
 import logging

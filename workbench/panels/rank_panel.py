@@ -53,17 +53,17 @@ class RankPanel(Panel):
         self._results = hooked(Gallery(MediaProvider.of(self.session)), "wb-results")
         self._heatmap = hooked(Heatmap(), "wb-heatmap")
         self._left_out = html.block()
-        more = ipywidgets.HBox([self._templates, self._negatives])
-        self.ask_box = ipywidgets.VBox(
-            [self._prompts, hooked(more, "wb-row wb-more"), self._buttons()], _dom_classes=("wb-ask",)
+        self._more = hooked(
+            ipywidgets.ToggleButton(description="More", tooltip="Templates, and what to steer away from"),
+            "wb-more",
         )
-        self.heat_box = ipywidgets.VBox([self._heatmap, self._left_out], _dom_classes=("wb-heat-box",))
-        self._fill(html.block(html.heading("Ask")), self.ask_box, self._results, self.heat_box)
+        self._more_box = hooked(ipywidgets.HBox([self._templates, self._negatives]), "wb-row")
+        buttons = hooked(ipywidgets.HBox([self._rank, self._mode, self._top_k, self._more]), "wb-row")
+        heat = hooked(ipywidgets.VBox([self._heatmap, self._left_out]), "wb-heat-box")
+        self._fill(
+            html.block(html.heading("Ask")), self._prompts, buttons, self._more_box, self._results, heat
+        )
         self._wire()
-
-    def _buttons(self) -> ipywidgets.HBox:
-        """The row below the prompts."""
-        return hooked(ipywidgets.HBox([self._rank, self._mode, self._top_k]), "wb-row wb-rank-row")
 
     def _wire(self) -> None:
         """Connect widgets and controller both ways."""
@@ -77,6 +77,8 @@ class RankPanel(Panel):
         ]
         for widget, name in pairs:
             self._tie(widget, name)
+        self._more.observe(lambda _: self._paint_more(), "value")
+        self._paint_more()
         self._rank.on_click(self._do(controller.rank, "ranking"))
         for widget in (self._results, self._heatmap):
             self._take(
@@ -91,6 +93,11 @@ class RankPanel(Panel):
         """Keep one box and one trait of the controller the same."""
         self._take(widget, "value", lambda value: setattr(self.controller, name, value), "setting an option")
         self._follow(self.controller, name, lambda: setattr(widget, "value", getattr(self.controller, name)))
+
+    def _paint_more(self) -> None:
+        """Show or hide the rarer options; what somebody set stays in sight."""
+        used = self.controller.templates_text or self.controller.negatives_text
+        self._more_box.layout.display = "" if self._more.value or used else "none"
 
     def _paint_results(self) -> None:
         """Show the ranked cards and the heat map."""

@@ -38,11 +38,9 @@ def snapshot_html(session: Session, top_k: int = 4) -> str:
 
 def _frame(settings: str, inner: str) -> str:
     """Put the title around."""
-    return (
-        "<div class='wb-static'><p><b>Embedding Workbench</b> "
-        f"{escape(settings)}<br><small>The last state, as a picture. Run the cell for the live panel.</small></p>"
-        f"{inner}</div>"
-    )
+    hint = "The last state, as a picture. Run the cell for the live panel."
+    title = f"<p><b>Embedding Workbench</b> {escape(settings)}<br><small>{hint}</small></p>"
+    return f"<div class='wb-static'>{title}{inner}</div>"
 
 
 def _row(group: dict[str, Any], clips: Any, top_k: int, budget: list[int]) -> str:
@@ -55,7 +53,8 @@ def _row(group: dict[str, Any], clips: Any, top_k: int, budget: list[int]) -> st
 def _cell(card: dict[str, Any], clips: Any, budget: list[int]) -> str:
     """Draw one clip: picture, name, score."""
     words = f"{escape(card['title'])}<br>{escape(card['score_text'])}"
-    return f"<td style='text-align:left;vertical-align:top'>{_picture(clips[card['key']], budget)}<small>{words}</small></td>"
+    picture = _picture(clips[card["key"]], budget)
+    return f"<td style='text-align:left;vertical-align:top'>{picture}<small>{words}</small></td>"
 
 
 def _picture(clip: Any, budget: list[int]) -> str:
