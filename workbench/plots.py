@@ -68,7 +68,13 @@ def heatmap(
     _mark_best(axes, scores)
     if small:
         _write_numbers(axes, scores, limits)
-    bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=24 if len(row_labels) > 4 else 12, pad=0.015)
+    bar = figure.colorbar(
+        image,
+        ax=axes,
+        shrink=0.9,
+        aspect=24 if len(row_labels) > 4 else 12,
+        pad=max(0.015, 0.12 / len(column_labels)),
+    )
     bar.ax.tick_params(labelsize=8, length=0, labelcolor=GREY)
     bar.outline.set_visible(False)
     note = f"{value_label}, best of each row framed"
