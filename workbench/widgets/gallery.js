@@ -170,6 +170,7 @@ class GalleryView {
   }
 
   leave() {
+    this.pointed = null;
     this.hover.cancel();
     if (!this.held) this.stop();
   }
@@ -180,8 +181,8 @@ class GalleryView {
     if (event.pointerType !== "mouse") return;
     const card = event.target.closest(".wb-card")?.wbCard;
     if (card === this.pointed) return;
-    this.pointed = card;
     this.leave();
+    this.pointed = card;
     if (card && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.hover(card);
   }
 
