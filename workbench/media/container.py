@@ -28,6 +28,8 @@ _FORMATS = (
 )
 # `file` is needed for the file itself; everything else (http, concat, pipe) is refused.
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+_MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"}
+_MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"\x00\x00\x01", b"G@", b"DKIF", b"YUV4MPEG2")
 _BIG_PICTURE = 1280 * 720
 
 
@@ -70,7 +72,7 @@ def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
     except MediaError:
         raise
     except (av.error.FFmpegError, OSError, EOFError) as error:
-        raise _translated(error, name) from error
+        raise _translated(error, path) from error
 
 
 def _best_stream(container: "InputContainer", name: str) -> "VideoStream":
@@ -110,15 +112,26 @@ def _is_cover(stream: "VideoStream") -> bool:
     return False
 
 
-def _translated(error: Exception, name: str) -> MediaError:
+def _translated(error: Exception, path: Path) -> MediaError:
     """Turn what FFmpeg or the system raised into one of our errors with a plain reason."""
+    name = display_name(path)
     if isinstance(error, PermissionError):
         return ClipDecodeError(f"No permission to read {name}.")
-    if isinstance(error, av.error.ArgumentError):  # what a format outside the whitelist gives
+    if isinstance(error, av.error.ArgumentError | av.error.InvalidDataError | av.error.EOFError | EOFError):
+        if _starts_like_video(path):
+            return ClipDecodeError(f"{name} is damaged or cut short: its pictures cannot be decoded.")
         return UnsupportedMediaError(f"{name} is not a video that can be read here.")
-    if isinstance(error, av.error.InvalidDataError | av.error.EOFError | EOFError):
-        return ClipDecodeError(f"{name} is damaged or not a video: no picture could be decoded.")
     if isinstance(error, av.error.DecoderNotFoundError):
         return ClipDecodeError(f"No decoder here for the video codec of {name}.")
     reason = getattr(error, "strerror", None) or str(error)
     return ClipDecodeError(f"Cannot decode {name}: {reason}.")
+
+
+def _starts_like_video(path: Path) -> bool:
+    """Tell a damaged video from something else by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head[4:8] in _MP4_BOXES or head.startswith(_MAGIC)

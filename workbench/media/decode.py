@@ -19,12 +19,13 @@ import numpy as np
 
 from workbench.errors import ClipDecodeError, InvalidClipError
 from workbench.media.container import OpenVideo, open_video
+from workbench.media.files import check_readable
 from workbench.media.frames import Frames, MediaInfo
 from workbench.media.images import shrunk
 from workbench.media.names import display_name
 from workbench.media.onepass import StrangeFileError, decode_fast
 from workbench.media.orientation import may_be_turned, rotation_degrees
-from workbench.media.packets import Collector, FrameReader, PacketReader
+from workbench.media.packets import Collector, FrameReader, PacketReader, TimesRunBackError
 from workbench.media.pixels import PictureMaker, display_matrix
 
 _SMALL_FILE_BYTES = 2 << 20
@@ -136,6 +137,7 @@ def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
         96
     """
     path = Path(path)
+    check_readable(path)
     if path.stat().st_size > _SMALL_FILE_BYTES:
         with suppress(ClipDecodeError), open_video(path, threads=1) as video:
             packets = PacketReader(video)
@@ -209,9 +211,23 @@ def decode_from_start(path: Path, times_s: np.ndarray, *, threads: int | None = 
     Slow and sure: damaged packets are passed over (the result's note says how many), missing
     time stamps are counted on from the frame rate.
     """
+    try:
+        frames = _decode_all(path, times_s, threads, by_dts=False)
+    except TimesRunBackError:
+        frames = _decode_all(path, times_s, threads, by_dts=True)
+    if frames is None:
+        raise ClipDecodeError(
+            f"{display_name(path)} is damaged: not a single frame could be decoded.",
+            next_step="Play it in another program, or leave it out.",
+        )
+    return frames
+
+
+def _decode_all(path: Path, times_s: np.ndarray, threads: int | None, *, by_dts: bool) -> Frames | None:
+    """Decode frame after frame until every moment has been passed; None if there is no frame."""
     with open_video(path, threads) as video:
         packets = PacketReader(video)
-        reader = FrameReader(video, packets)
+        reader = FrameReader(video, packets, patient=by_dts, by_dts=by_dts)
         wanted = packets.wanted_ticks(times_s)
         waiting = list(range(len(wanted)))
         answer, make = Collector(len(wanted)), PictureMaker()
@@ -227,13 +243,7 @@ def decode_from_start(path: Path, times_s: np.ndarray, *, threads: int | None = 
             shown = (tick, frame)
         if shown is not None and waiting:
             answer.put(waiting, make(shown[1]), packets.seconds(shown[0]))
-        frames = answer.frames(reader.note)
-    if frames is None:
-        raise ClipDecodeError(
-            f"{display_name(path)} is damaged: not a single frame could be decoded.",
-            next_step="Play it in another program, or leave it out.",
-        )
-    return frames
+        return answer.frames(reader.note)
 
 
 def _first_matrix(path: Path) -> tuple[int, ...] | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-_TICKS_A_SECOND = 90_000
+_FINE_STEP = Fraction(1, 90_000)
 _SUBSAMPLED = ("yuv420p", "yuva420p", "yuv420p10le")
 
 
@@ -63,8 +63,11 @@ def write_video(
     rate = Fraction(fps).limit_denominator(1001)
     times = (number / rate for number in count()) if times_s is None else times_s
     settings = {"crf": str(crf)} | (options or {})
+    step = 1 / rate if times_s is None else None  # some encoders insist on counting frames
     timed = zip(times, frames, strict=False)
-    return write_timed(path, timed, rate, codec=codec, pixel_format=pixel_format, options=settings)
+    return write_timed(
+        path, timed, rate, codec=codec, pixel_format=pixel_format, options=settings, time_base=step
+    )
 
 
 def write_timed(
@@ -75,8 +78,11 @@ def write_timed(
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     options: dict[str, str] | None = None,
+    time_base: Fraction | None = None,
 ) -> Path:
     """Write a stream of (seconds, picture) as a video, one picture in memory at a time.
+
+    As `write_video`; `time_base` is the finest step of time to keep, 1/90000 s if not given.
 
     Raises:
         InvalidClipError: If there is no frame, or one is not RGB uint8.
@@ -89,6 +95,7 @@ def write_timed(
             if stream is None:
                 stream = _add_stream(container, picture, rate, codec, pixel_format)
                 stream.options = options or {}
+                stream.codec_context.time_base = time_base or _FINE_STEP
             _mux(container, stream, picture, Fraction(time_s))
         if stream is None:
             raise InvalidClipError("Cannot write a video of 0 frames; at least 1 is needed.")
@@ -110,9 +117,7 @@ def _add_stream(
     stream: Any = container.add_stream(codec, rate=rate)
     stream.width, stream.height = width // step * step, height // step * step
     stream.pix_fmt = pixel_format
-    context = stream.codec_context
-    context.time_base = Fraction(1, _TICKS_A_SECOND)
-    context.colorspace, context.color_range = 6, 1
+    stream.codec_context.colorspace, stream.codec_context.color_range = 6, 1
     return stream
 
 
@@ -120,8 +125,8 @@ def _mux(container: "OutputContainer", stream: "VideoStream", picture: np.ndarra
     """Encode one picture at its time."""
     cut = np.ascontiguousarray(picture[: stream.height, : stream.width])
     frame = av.VideoFrame.from_ndarray(cut, format="rgb24")
-    frame.pts = round(time * _TICKS_A_SECOND)
-    frame.time_base = Fraction(1, _TICKS_A_SECOND)
+    frame.time_base = stream.codec_context.time_base
+    frame.pts = round(time / frame.time_base)
     container.mux(stream.encode(frame))
 
 

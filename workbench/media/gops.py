@@ -97,7 +97,7 @@ def entry_kind(codec: str, packet: bytes, extradata: bytes | None) -> Entry:
         extradata: The codec's header from the container.
 
     Example:
-        >>> entry_kind("vp9", b"", None), entry_kind("h264", b"\\x00\\x00\\x01\\x65", None)
+        >>> entry_kind("vp9", b"", None), entry_kind("h264", b"\x00\x00\x01\x65", None)
         (<Entry.CLEAN: 'clean'>, <Entry.CLEAN: 'clean'>)
     """
     if codec in _SELF_CONTAINED_CODECS:

@@ -71,7 +71,7 @@ def jpeg_bytes(picture: np.ndarray, max_side: int, quality: int = 82) -> bytes:
 
     Example:
         >>> jpeg_bytes(np.zeros((40, 60, 3), np.uint8), max_side=30)[:2]
-        b'\\xff\\xd8'
+        b'\xff\xd8'
     """
     buffer = io.BytesIO()
     Image.fromarray(shrunk(picture, max_side)).save(buffer, "JPEG", quality=quality)

@@ -50,6 +50,8 @@ def decode_fast(video: "OpenVideo", times_s: np.ndarray, file_bytes: int) -> "Fr
     Raises:
         StrangeFileError: If the answer would not be sure to be exact.
     """
+    if video.container.format.name == "avi" and video.stream.codec_context.has_b_frames:
+        raise StrangeFileError("AVI does not say when reordered frames are shown")
     reader = PacketReader(video)
     wanted = reader.wanted_ticks(times_s)
     answer, make = Collector(len(wanted)), PictureMaker()
@@ -155,17 +157,16 @@ def _grouped(ticks: Sequence[int], span: int) -> list[list[int]]:
 
 def _packets_around(video: "OpenVideo", reader: PacketReader, first: int, last: int) -> list["Packet"]:
     """Read from a key frame shown at or before `first` until everything shown by `last` was read."""
-    first = min(first, _last_tick(video, reader))
-    back = 0.0
-    while True:
-        goal = max(first - int(back / reader.time_base), reader.start_tick)
+    first = max(min(first, _last_tick(video, reader)), reader.start_tick)
+    back_s = 0.0
+    while back_s <= _LONGEST_STEP_BACK_S:
+        goal = first - int(back_s / reader.time_base)
         video.container.seek(goal, stream=video.stream, backward=True)
         packets = _read_until(video, last, key_by=first)
-        if packets and (packets[0].pts <= first or goal == reader.start_tick):
+        if packets:
             return packets
-        if back > _LONGEST_STEP_BACK_S or goal == reader.start_tick:
-            raise StrangeFileError("no key frame found by seeking")
-        back = max(1.0, back * 3)
+        back_s = max(1.0, back_s * 3)
+    raise StrangeFileError("no key frame found by seeking")
 
 
 def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
@@ -178,7 +179,7 @@ def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
         if packet.dts is None or packet.pts is None:
             raise StrangeFileError("time stamps are missing")
         if not packets and packet.pts > key_by:
-            return [packet]  # landed too late; the caller steps back
+            break  # landed too late; the caller steps back
         packets.append(packet)
         held += packet.size
         if held > WHOLE_FILE_BYTES * 4:

@@ -70,15 +70,32 @@ class PacketReader:
             self.note = f"The file ends early ({getattr(error, 'strerror', None) or error})."
 
 
-class FrameReader:
-    """All frames of a video in the order they are shown, passing over damaged packets."""
+class TimesRunBackError(Exception):
+    """Presentation times are not in the order in which frames are shown, as in some AVI files."""
 
-    def __init__(self, video: "OpenVideo", packets: PacketReader) -> None:
+
+class FrameReader:
+    """All frames of a video in the order they are shown, passing over damaged packets.
+
+    Args:
+        video: An open video.
+        packets: Its packets.
+        patient: Mend times that are missing or run back by counting on from the one before;
+            False raises `TimesRunBackError` instead when one runs back.
+        by_dts: Take decoding times for presentation times; frames are shown in their order too.
+    """
+
+    def __init__(
+        self, video: "OpenVideo", packets: PacketReader, *, patient: bool = True, by_dts: bool = False
+    ) -> None:
         self._decoder = video.decoder
         self._packets = packets
+        self._patient = patient
+        self._by_dts = by_dts
         rate = video.stream.average_rate or video.stream.guessed_rate or Fraction(25)
         self._step = max(1, round(1 / (rate * packets.time_base)))
         self._last: int | None = None
+        self._first_dts: int | None = None
         self._damaged = 0
 
     @property
@@ -101,14 +118,25 @@ class FrameReader:
             return []
 
     def _tick(self, frame: "VideoFrame") -> int:
-        """Return a frame's time stamp; where there is none, or it jumps back, count on."""
-        tick = frame.pts
-        if tick is None:
-            tick = self._packets.start_tick if self._last is None else self._last + self._step
-        if self._last is not None and tick <= self._last:
-            tick = self._last + self._step
-        self._last = tick
-        return tick
+        """Return a frame's time stamp; where there is none that can be, count on."""
+        tick = self._decoding_tick(frame) if self._by_dts else frame.pts
+        if self._last is None:
+            self._last = self._packets.start_tick if tick is None else tick
+        elif tick is not None and tick > self._last:
+            self._last = tick
+        elif tick is not None and not self._patient:
+            raise TimesRunBackError
+        else:
+            self._last += self._step
+        return self._last
+
+    def _decoding_tick(self, frame: "VideoFrame") -> int | None:
+        """Return a frame's decoding time, moved so that the first frame is the start."""
+        if frame.dts is None:
+            return None
+        if self._first_dts is None:
+            self._first_dts = frame.dts
+        return self._packets.start_tick + frame.dts - self._first_dts
 
 
 class Collector:

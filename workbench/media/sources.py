@@ -232,6 +232,10 @@ def _read_or_error(file: Clip | tuple[Path, str]) -> Clip | tuple[bool, SourceEr
         return read_clip(path, key)
     except MediaError as error:
         return isinstance(error, SourceNotFoundError), SourceError(safe_text(str(path)), str(error))
+    except OSError as error:  # it went away, or its disk failed, after it was opened
+        return False, SourceError(
+            safe_text(str(path)), f"Cannot read {display_name(path)}: {error.strerror}."
+        )
 
 
 def _errors(results: Iterable[Clip | tuple[bool, SourceError]]) -> list[tuple[bool, SourceError]]:
