@@ -36,7 +36,7 @@ class Ramp:
     vflip: bool = False
     sound: bool = False
     container_options: dict[str, str] = field(default_factory=dict)
-    container_format: str | None = None
+    textured: bool = False  # a moving texture instead of plain grey: wrong references show everywhere
 
     @property
     def shown_s(self) -> list[float]:
@@ -47,14 +47,13 @@ class Ramp:
 def write_ramp(path: Path, ramp: Ramp | None = None, **changes: object) -> Path:
     """Write a grey ramp; keyword arguments replace fields of `Ramp`."""
     ramp = Ramp(**changes) if ramp is None else ramp
-    assert ramp.num_frames <= MAX_FRAMES
-    with av.open(
-        str(path), "w", format=ramp.container_format, options=ramp.container_options
-    ) as container:
+    assert ramp.textured or ramp.num_frames <= MAX_FRAMES
+    draw = textured_picture if ramp.textured else ramp_picture
+    with av.open(str(path), "w", options=ramp.container_options) as container:
         stream = _video_stream(container, ramp)
         sound = container.add_stream("aac", rate=8000, layout="mono") if ramp.sound else None
         for i, shown in enumerate(ramp.shown_s):
-            frame = av.VideoFrame.from_ndarray(ramp_picture(i, ramp.width, ramp.height), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(i, ramp.width, ramp.height), format="rgb24")
             frame.pts = round((shown + ramp.start_s) * TICKS)
             frame.time_base = Fraction(1, TICKS)
             container.mux(stream.encode(frame))
@@ -69,6 +68,14 @@ def ramp_picture(i: int, width: int, height: int) -> np.ndarray:
     picture = np.full((height, width, 3), GREY_STEP * i, np.uint8)
     picture[: height // 4, : width // 4] = (255, 0, 0)
     return picture
+
+
+def textured_picture(i: int, width: int, height: int) -> np.ndarray:
+    """Frame i of a moving texture with some noise that is new in every frame."""
+    fixed = np.random.default_rng(0).integers(0, 256, (height // 8, width // 8, 3), np.uint8)
+    moving = np.roll(fixed.repeat(8, 0).repeat(8, 1), (i, 3 * i), axis=(0, 1))
+    noise = np.random.default_rng(i).integers(0, 32, moving.shape, np.uint8)
+    return (moving // 2 + noise).astype(np.uint8)
 
 
 def ramp_numbers(frames: np.ndarray) -> list[int]:

@@ -18,7 +18,7 @@ from workbench.media.gops import (
     ranges_to_feed,
     shown_tick,
 )
-from workbench.media.packets import Collector, PacketReader
+from workbench.media.packets import Collector, PacketReader, shows_by_dts
 from workbench.media.pixels import PictureMaker
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def decode_fast(video: "OpenVideo", times_s: np.ndarray, file_bytes: int) -> "Fr
     Raises:
         StrangeFileError: If the answer would not be sure to be exact.
     """
-    if video.container.format.name == "avi" and video.stream.codec_context.has_b_frames:
-        raise StrangeFileError("AVI does not say when reordered frames are shown")
+    if shows_by_dts(video):
+        raise StrangeFileError("the file does not say when reordered frames are shown")
     reader = PacketReader(video)
     wanted = reader.wanted_ticks(times_s)
     answer, make = Collector(len(wanted)), PictureMaker()

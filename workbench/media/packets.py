@@ -70,6 +70,11 @@ class PacketReader:
             self.note = f"The file ends early ({getattr(error, 'strerror', None) or error})."
 
 
+def shows_by_dts(video: "OpenVideo") -> bool:
+    """Tell whether presentation times cannot be trusted: AVI has none, and frames are reordered."""
+    return video.container.format.name == "avi" and bool(video.stream.codec_context.has_b_frames)
+
+
 class TimesRunBackError(Exception):
     """Presentation times are not in the order in which frames are shown, as in some AVI files."""
 
@@ -82,7 +87,7 @@ class FrameReader:
         packets: Its packets.
         patient: Mend times that are missing or run back by counting on from the one before;
             False raises `TimesRunBackError` instead when one runs back.
-        by_dts: Take decoding times for presentation times; frames are shown in their order too.
+        by_dts: Take decoding times for presentation times, as is done anyway where `shows_by_dts`.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class FrameReader:
         self._decoder = video.decoder
         self._packets = packets
         self._patient = patient
-        self._by_dts = by_dts
+        self._by_dts = by_dts or shows_by_dts(video)
         rate = video.stream.average_rate or video.stream.guessed_rate or Fraction(25)
         self._step = max(1, round(1 / (rate * packets.time_base)))
         self._last: int | None = None

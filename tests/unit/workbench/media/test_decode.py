@@ -30,7 +30,7 @@ KINDS = {
     "h264-no-b.mp4": X264,
     "h264-b.mp4": X264 | {"b_frames": 3, "gop": 10},
     "h264-pyramid.mp4": X264 | {"b_frames": 5, "options": {"b-pyramid": "normal", "b-adapt": "0", "refs": "4"}},
-    "h264-open-gop.mp4": X264 | {"b_frames": 3, "gop": 8, "options": {"x264-params": "open-gop=1:b-adapt=0"}},
+    "h264-open-gop.mp4": X264 | {"b_frames": 3, "gop": 8, "options": {"x264-params": "open-gop=1:b-adapt=0:scenecut=0"}},
     "h264-intra-refresh.mp4": X264 | {"gop": 8, "options": {"x264-params": "intra-refresh=1"}},
     "h264-one-gop.mp4": X264 | {"gop": 300, "b_frames": 2},
     "h264-all-intra.mp4": X264 | {"gop": 1},
@@ -39,7 +39,7 @@ KINDS = {
     "h264.ts": X264 | {"b_frames": 2, "gop": 10},
     "h264.mkv": X264 | {"b_frames": 2, "gop": 10},
     "h264.avi": X264 | {"b_frames": 2, "gop": 10},
-    "h264-raw.h264": X264 | {"b_frames": 2, "gop": 10},
+    "h264-raw.h264": X264 | {"fps": 25, "b_frames": 2, "gop": 10},
     "h264-fragmented.mp4": X264 | {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "hevc.mp4": {"codec": "libx265", "gop": 8, "b_frames": 3, "options": {"x265-params": "log-level=none"}},
     "hevc-10-bit.mkv": {
@@ -82,6 +82,24 @@ def test_frames_at__equals_a_full_decode(name: str, tmp_path: Path) -> None:
     for wanted in ([3], [17, 4], [28, 28, 0], [5, 9, 22], list(range(0, 28, 4))):
         some = frames_at(path, [middles[i] for i in wanted])
         np.testing.assert_array_equal(some.data, np.stack([pictures[i] for i in wanted]))
+
+
+FILMS = ["h264-b.mp4", "h264-pyramid.mp4", "h264-open-gop.mp4", "h264-intra-refresh.mp4"]
+FILMS += ["h264.ts", "hevc.mp4", "hevc-10-bit.mkv", "vp9.webm", "vp9-altref.webm", "av1.mp4", "mpeg4.avi"]
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_frames_at__any_choice_of_frames_equals_a_full_decode(name: str, tmp_path: Path, monkeypatch) -> None:
+    film = KINDS[name] | {"textured": True, "num_frames": 90, "width": 96, "height": 64}
+    path = write_ramp(tmp_path / name, **film)
+    times, pictures = reference(path, **film)
+    rng = np.random.default_rng(1)
+    for size in (1, 2, 3, 5, 8) * 3:
+        wanted = rng.choice(len(times), size, replace=False)
+        monkeypatch.setattr(onepass, "WHOLE_FILE_BYTES", int(rng.choice([1000, 1 << 20])))
+        monkeypatch.setattr(onepass, "_WINDOW_S", float(rng.choice([0.5, 4.0])))
+        got = frames_at(path, [times[i] + 0.01 for i in wanted], threads=int(rng.choice([1, 2])))
+        np.testing.assert_array_equal(got.data, np.stack([pictures[i] for i in wanted]))
 
 
 @pytest.mark.parametrize("name", ["h264-b.mp4", "h264-open-gop.mp4", "hevc.mp4", "vp9.webm", "av1.mp4"])
