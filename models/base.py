@@ -83,7 +83,7 @@ def model_ids(model: Any) -> list[str]:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise InvalidParameterError(
-            f"model_id_names of {type(model).__qualname__} gives {names!r}; a list of strings is expected."
+            f"model_id_names of {type(model).__name__} gives {names!r}; a list of strings is expected."
         )
     return list(names)
 

@@ -73,7 +73,7 @@ class Probe:
         if callable(getattr(model, "embed_text", None)):
             sides.append(Side("texts", model.embed_text, list(TEXTS), _bad_texts()))
         _make_ready(model, sides)
-        name = getattr(model, "model_id", "") or type(model).__qualname__
+        name = getattr(model, "model_id", "") or type(model).__name__
         return cls(model, str(name), num_frames, tuple(sides), _tolerance(model))
 
     def side(self, name: str) -> Side | None:

@@ -133,7 +133,7 @@ def _construct(model_class: type, model_id: str, options: LoadOptions) -> Any:
         inspect.signature(model_class).bind(**arguments)
     except TypeError as error:
         raise InvalidParameterError(
-            f"{model_class.__qualname__} cannot be built: {error}.",
+            f"{model_class.__name__} cannot be built: {error}.",
             next_step=f"Pass its options: AutoModel.from_pretrained({model_id!r}, name=value)"
             + (", or model_dir= its folder." if hasattr(model_class, "from_pretrained") else "."),
         ) from error

@@ -157,7 +157,7 @@ def is_safe_path(relative: str) -> bool:
         (True, False)
     """
     path = PurePosixPath(relative)
-    if not relative or path.is_absolute() or str(path) != relative:
+    if not path.parts or path.is_absolute() or str(path) != relative:
         return False
     return not any(character in relative for character in "\\:\0") and ".." not in path.parts
 

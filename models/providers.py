@@ -101,6 +101,5 @@ def _as_card(name: str, answer: Any) -> ModelCard:
     if isinstance(answer, str | os.PathLike):
         return package_card(ModelPackage.open(Path(answer)))
     raise ModelLoadingError(
-        f"The provider {name!r} returned {type(answer).__qualname__}; "
-        "a folder, a ModelCard or None is expected."
+        f"The provider {name!r} returned {type(answer).__name__}; a folder, a ModelCard or None is expected."
     )

@@ -70,12 +70,12 @@ def check_class(model_class: type) -> None:
     missing = sorted(getattr(model_class, "__abstractmethods__", ()))
     if missing:
         raise InvalidParameterError(
-            f"{model_class.__qualname__} is not complete: it lacks {', '.join(missing)}.",
+            f"{model_class.__name__} is not complete: it lacks {', '.join(missing)}.",
             next_step="Write these methods, run the cell again, then register the class.",
         )
     if not any(callable(getattr(model_class, name, None)) for name in ("from_pretrained", "setup")):
         raise InvalidParameterError(
-            f"{model_class.__qualname__} has neither from_pretrained nor setup, so it cannot be loaded.",
+            f"{model_class.__name__} has neither from_pretrained nor setup, so it cannot be loaded.",
             next_step="Add setup(self), or the classmethod from_pretrained(cls, directory, **kwargs).",
         )
 
@@ -99,7 +99,7 @@ def merge_cards(cards: Iterable[ModelCard]) -> list[ModelCard]:
 def _checked(key: "RegistryKey", given: Any) -> ModelCard:
     """Check a card that came with a registration."""
     if not isinstance(given, ModelCard):
-        raise InvalidParameterError(f"card must be a ModelCard; {type(given).__qualname__} came.")
+        raise InvalidParameterError(f"card must be a ModelCard; {type(given).__name__} came.")
     if (given.architecture, given.task_type) != key[:2]:
         raise InvalidParameterError(
             f"The card is for {given.architecture}/{given.task_type}, the registration for {key[0]}/{key[1]}."
@@ -145,7 +145,7 @@ def _made(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard:
 
 def _summary(model_class: type) -> str:
     """First paragraph of the class's own docstring."""
-    own = vars(model_class).get("__doc__") or f"{model_class.__qualname__}, registered here."
+    own = vars(model_class).get("__doc__") or f"{model_class.__name__}, registered here."
     return " ".join(inspect.cleandoc(own).split("\n\n")[0].split())
 
 

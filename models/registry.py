@@ -78,7 +78,7 @@ class RegistryEntry:
     def class_name(self) -> str:
         """Name of the class, without importing it."""
         lazy = isinstance(self.model_class, LazyClass)
-        return self.model_class.class_name if lazy else self.model_class.__qualname__
+        return self.model_class.class_name if lazy else self.model_class.__name__
 
     def resolve(self) -> type:
         """Import the class if it is only named."""
@@ -228,7 +228,7 @@ def as_entry(model_class: Any) -> RegistryEntry:
     if isinstance(model_class, LazyClass | type):
         return RegistryEntry(model_class)
     raise InvalidParameterError(
-        f"A model class was expected, {type(model_class).__qualname__} {model_class!r:.60} came.",
+        f"A model class was expected, {type(model_class).__name__} {model_class!r:.60} came.",
         next_step="Pass the class itself, not an object of it.",
     )
 

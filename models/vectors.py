@@ -44,7 +44,7 @@ class EmbeddingSpace:
         Returns:
             The space; a model without an id is known by its class name.
         """
-        model_id = getattr(model, "model_id", "") or type(model).__qualname__
+        model_id = getattr(model, "model_id", "") or type(model).__name__
         preprocessing = getattr(model, "preprocessing", "")
         return cls(str(model_id), str(getattr(model, "revision", "")), str(preprocessing), sampling)
 

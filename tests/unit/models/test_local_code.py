@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from models.auto import AutoModel
+from models.errors import (
+    CorruptedModelPackageError,
+    ForbiddenLocalCodePackageAccessError,
+    ModelPackageAlternativesExhaustedError,
+)
+from models.local_code import read_code_package
+
+CODE = """
+from pathlib import Path
+Path(__file__).with_name("RAN").touch()
+
+class Own:
+    @classmethod
+    def from_pretrained(cls, model_name_or_path, **kwargs):
+        model = cls()
+        model.directory, model.kwargs = model_name_or_path, kwargs
+        return model
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "model.py").write_text(CODE)
+    (tmp_path / "model_config.json").write_text(
+        json.dumps({"model_module": "model.py", "model_class": "Own"})
+    )
+    return tmp_path
+
+
+def test_code_package__is_refused_and_not_run(folder):
+    with pytest.raises(ForbiddenLocalCodePackageAccessError) as caught:
+        AutoModel.from_pretrained(folder)
+    assert str(folder / "model.py") in str(caught.value)
+    assert "allow_local_code=True" in str(caught.value)
+    assert not (folder / "RAN").exists()
+
+
+def test_code_package__describing_does_not_run_it(folder):
+    description = AutoModel.describe(folder)
+    assert description.chosen is None
+    assert "allow_local_code=True" in description.candidates[0].reasons[0]
+    assert AutoModel.describe(folder, allow_local_code=True).chosen.class_name == "Own"
+    assert not (folder / "RAN").exists()
+
+
+def test_code_package__runs_when_allowed(folder):
+    model = AutoModel.from_pretrained(str(folder), allow_local_code=True, device="cpu", depth=3)
+    assert model.directory == str(folder)
+    assert model.kwargs["depth"] == 3
+    assert model.kwargs["device"] == "cpu"
+    assert model.model_id == folder.name
+
+
+def test_code_package__a_manifest_does_not_make_it_harmless(tiny_package):
+    config = {"model_module": "evil.py", "model_class": "Own"}
+    (tiny_package.directory / "evil.py").write_text(CODE)
+    (tiny_package.directory / "model_config.json").write_text(json.dumps(config))
+    with pytest.raises(ForbiddenLocalCodePackageAccessError):
+        AutoModel.from_pretrained(tiny_package.directory)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{", "JSON"),
+        ({"model_module": "model.py"}, "model_class"),
+        ({"model_module": "gone.py", "model_class": "Own"}, "no file of the package"),
+        ({"model_module": "../model.py", "model_class": "Own"}, "no file of the package"),
+        ({"model_module": "/etc/passwd", "model_class": "Own"}, "no file of the package"),
+        ({"model_module": 3, "model_class": "Own"}, "must name"),
+        ({"model_module": "model.py", "model_class": "a b"}, "must name"),
+    ],
+)
+def test_read_code_package__malformed(folder, config, words):
+    text = config if isinstance(config, str) else json.dumps(config)
+    (folder / "model_config.json").write_text(text)
+    with pytest.raises(CorruptedModelPackageError, match=words):
+        read_code_package(folder)
+
+
+def test_read_code_package__a_link_cannot_leave_the_folder(folder, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "model.py"
+    outside.write_text(CODE)
+    (folder / "model.py").unlink()
+    (folder / "model.py").symlink_to(outside)
+    with pytest.raises(CorruptedModelPackageError, match="no file of the package"):
+        read_code_package(folder)
+
+
+def test_read_code_package__other_configurations_are_none_of_ours(folder):
+    (folder / "model_config.json").write_text("{}")
+    assert read_code_package(folder) is None
+    assert read_code_package(Path("nowhere")) is None
+
+
+def test_code_package__class_missing_or_code_broken(folder):
+    (folder / "model.py").write_text("x = 1")
+    with pytest.raises(CorruptedModelPackageError, match="no class 'Own'"):
+        AutoModel.from_pretrained(folder, allow_local_code=True)
+    (folder / "model.py").write_text("1 / 0")
+    with pytest.raises(ModelPackageAlternativesExhaustedError, match="ZeroDivisionError"):
+        AutoModel.from_pretrained(folder, allow_local_code=True)
