@@ -49,7 +49,7 @@ class HeatmapView {
     this.scale = make("div", { class: "wb-heat-scale" });
     this.scale.style.background = heatGradient();
     this.legend = make("div", { class: "wb-heat-legend" }, this.lowText, this.scale, this.highText,
-      make("span", { class: "wb-heat-dot" }), make("span", { text: "best clip of the row" }));
+      make("span", { class: "wb-heat-best", text: "best clip of the row" }));
     this.tip = make("div", { class: "wb-heat-tip", role: "presentation", hidden: true });
     this.live = make("div", { class: "wb-hidden", "aria-live": "polite" });
     this.empty = make("div", { class: "wb-empty" });

@@ -1,6 +1,7 @@
 // One clip with its controls, and the strip of the frames that the model saw.
 
 const SHOW_MS = 90; // somebody running through clips with the arrows fetches the one they stop at
+const FRAME_WIDTH = 76; // at least this wide; rows are as even as they can be
 const SAME_TIME_S = 0.004;
 
 const PLAYER_KEYS = [
@@ -22,7 +23,12 @@ class PlayerView {
     listen(model, signal, "change:time_s", () => this.seek(model.get("time_s")));
     listen(model, signal, "change:media_version", () => this.refresh());
     trapKeys(this.root, signal, (e) => this.onKey(e));
-    signal.addEventListener("abort", () => this.clearStage());
+    const resized = new ResizeObserver(() => this.layOutStrip());
+    resized.observe(this.stripPart);
+    signal.addEventListener("abort", () => {
+      resized.disconnect();
+      this.clearStage();
+    });
     this.update();
   }
 
@@ -126,6 +132,7 @@ class PlayerView {
     setText(this.stripCount, times.length === 1 ? "1 frame" : `${times.length} frames`);
     this.frames = times.map((time, i) => this.newFrame(time, i));
     this.strip.replaceChildren(...this.frames.map((frame) => frame.root));
+    this.layOutStrip();
     if (times.length) this.mark(0);
     if (key && times.length) this.loadStrip();
     else this.loadStrip.cancel();
@@ -138,6 +145,13 @@ class PlayerView {
       "aria-label": `Frame ${index + 1} at ${secondsText(time)}`, on: { click: () => this.choose(index) } },
       box, make("span", { class: "wb-frame-time", text: secondsText(time) }));
     return { root, box, image, time };
+  }
+
+  /** Rows of the same length: 8 frames in 5 columns would be 5 + 3, so 4 + 4. */
+  layOutStrip() {
+    const fit = Math.max(1, Math.floor(this.stripPart.clientWidth / FRAME_WIDTH));
+    const rows = Math.ceil(this.frames.length / fit);
+    this.strip.style.setProperty("--wb-strip", Math.max(1, Math.ceil(this.frames.length / rows)));
   }
 
   async fillStrip() {

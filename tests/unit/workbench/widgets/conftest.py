@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+NOT_OURS = ("layout", "tooltip", "tabbable")
 CHROMIUM = shutil.which("chromium")
 
 
@@ -139,13 +140,9 @@ def mount(page, media):
     """``mount(widget)`` shows a widget's front end in the page, with the widget's own traits."""
 
     def mount_widget(widget):
-        traits = {name: getattr(widget, name) for name in widget.keys if not name.startswith("_")}
-        traits = {
-            name: value for name, value in traits.items() if name not in ("layout", "tooltip", "tabbable")
-        }
+        ours = [name for name in widget.keys if not name.startswith("_") and name not in NOT_OURS]
+        traits = {name: getattr(widget, name) for name in ours}
         page.add_style_tag(content=widget._css)
-        return page.evaluate(
-            "([js, traits, media]) => mount(js, traits, media)", [widget._esm, traits, media]
-        )
+        return page.evaluate("(all) => mount(...all)", [widget._esm, traits, media])
 
     return mount_widget

@@ -100,8 +100,10 @@ def test_other_times_of_the_same_clip__fetch_the_frames_again(page, mount):
 
 
 def test_running_through_clips__fetches_the_last(page, mount):
-    mount(playing("a.mp4"))
-    page.evaluate("() => { for (const k of ['b.mp4', 'c.mp4', 'd.mp4']) views[0].model.set('key', k); }")
+    mount(Player())
+    page.evaluate("""async () => { for (const key of ["b.mp4", "c.mp4", "d.mp4"]) {
+        views[0].model.set("key", key);
+        for (let turn = 0; turn < 5; turn += 1) await null; } }""")
     page.wait_for_function("() => document.querySelector('video')?.currentTime > 0")
     keys = page.evaluate("() => views[0].model.sent.filter((m) => m.what === 'clip').map((m) => m.key)")
     assert keys == ["d.mp4"]
