@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from workbench.engine.records import duration_text
 from workbench.errors import WorkbenchError
 from workbench.media.names import shortened
+from workbench.wording import counted, duration_text
 
 if TYPE_CHECKING:
     from workbench.analysis.results import Classification, Ranking
@@ -47,11 +47,15 @@ def ranking_html(ranking: "Ranking") -> str:
     low, high = (ranking.scores.min(), ranking.scores.max()) if ranking.scores.size else (0.0, 1.0)
     span = float(high - low) or 1.0
     parts = [
-        _title("Ranking", f"{len(ranking.prompts):,} prompts x {len(ranking.keys):,} clips", ranking.space)
+        _title(
+            "Ranking",
+            f"{counted(len(ranking.prompts), 'prompt')} x {counted(len(ranking.keys), 'clip')}",
+            ranking.space,
+        )
     ]
     if ranking.negatives:
         parts.append(_muted(f"minus the highest similarity with: {', '.join(ranking.negatives)}"))
-    tops = ranking.top(MOST_CARDS) if ranking.keys else []
+    tops = ranking.top(MOST_CARDS)
     for prompt, best in list(zip(ranking.prompts, tops, strict=True))[:MOST_PROMPTS]:
         cards = (
             _card(pictures, key, f"{place}. ", [("", score, f"{score:.3f}", (score - low) / span)])
@@ -73,10 +77,14 @@ def classification_html(result: "Classification") -> str:
     """
     pictures = _Pictures(result.clips)
     parts = [
-        _title("Classification", f"{len(result.keys):,} clips x {len(result.labels):,} labels", result.space)
+        _title(
+            "Classification",
+            f"{counted(len(result.keys), 'clip')} x {counted(len(result.labels), 'label')}",
+            result.space,
+        )
     ]
     parts += [_unknown(f"{label}: ", words) for label, words in result.unknown_words.items()]
-    tops = result.top(3) if result.labels else []
+    tops = result.top(3)
     cards = (
         _card(pictures, key, "", [(label, value, f"{value:.2f}", value) for label, value in best])
         for key, best in list(zip(result.keys, tops, strict=True))[:MOST_CLIPS]
@@ -95,7 +103,7 @@ def embeddings_html(embeddings: "Embeddings") -> str:
         HTML without scripts; at most 12 clips.
     """
     pictures = _Pictures(embeddings.clips)
-    size = f"{len(embeddings):,} clips x {embeddings.dim} dims"
+    size = f"{counted(len(embeddings), 'clip')} x {embeddings.dim} dims"
     parts = [_title("Embeddings", size, embeddings.space)]
     stats = embeddings.stats
     if stats.clips:

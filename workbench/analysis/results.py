@@ -9,6 +9,7 @@ import numpy as np
 from workbench.analysis.ranking import check_rows, rank_order, top_k
 from workbench.errors import InvalidParameterError
 from workbench.media.names import shortened
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ class Ranking:
         return heatmap(self.scores, self.prompts, self.keys, value_label=label)
 
     def __repr__(self) -> str:
-        title = f"{_counted(len(self.prompts), 'prompt')} x {_counted(len(self.keys), 'clip')}"
+        title = f"{counted(len(self.prompts), 'prompt')} x {counted(len(self.keys), 'clip')}"
         return _text_table("Ranking", title, self.prompts, self.top(3))
 
     def _repr_html_(self) -> str:
@@ -193,7 +194,7 @@ class Classification:
         return heatmap(self.probabilities.T, self.labels, self.keys, value_label="probability")
 
     def __repr__(self) -> str:
-        title = f"{_counted(len(self.keys), 'clip')} x {_counted(len(self.labels), 'label')}"
+        title = f"{counted(len(self.keys), 'clip')} x {counted(len(self.labels), 'label')}"
         return _text_table("Classification", title, self.keys, self.top(3))
 
     def _repr_html_(self) -> str:
@@ -231,8 +232,3 @@ def _text_table(kind: str, title: str, names: Sequence[str], tops: list[list[tup
         )
     lines += [f"  … {len(names) - most} more"] if len(names) > most else []
     return "\n".join(lines)
-
-
-def _counted(count: int, word: str) -> str:
-    """A number with its word in singular or plural."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -11,6 +11,7 @@ import numpy as np
 from models.base import EmbeddingSpace
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +181,7 @@ class Embeddings:
         return load_embeddings(path)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self):,} clips x {self.dim} dims", self.space.model_id, self.space.sampling]
+        parts = [f"{counted(len(self), 'clip')} x {self.dim} dims", self.space.model_id, self.space.sampling]
         parts += [f"{len(self.skipped):,} skipped"] if self.skipped else []
         parts += ["stopped early"] if self.stopped else []
         return f"Embeddings({', '.join(part for part in parts if part)})"

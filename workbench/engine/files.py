@@ -5,6 +5,7 @@ import json
 import os
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Generator
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -19,6 +20,11 @@ from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceN
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"embedding_workbench"
+# What readers raise on damaged and hostile files: bad zip, Parquet or JSON, missing parts, absurd sizes.
+UNREADABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
+    *(OSError, MemoryError, zipfile.BadZipFile, zlib.error),
+)
 FORMATS = (".parquet", ".npz")
 
 
@@ -65,19 +71,24 @@ def load_embeddings(path: str | Path) -> Embeddings:
     try:
         text, vectors, keys, paths = read(path)
         facts = json.loads(text)
-        if facts["schema"] > SCHEMA_VERSION:
-            raise EmbeddingsFileError(
-                f"{path} has format {facts['schema']}; this version reads up to {SCHEMA_VERSION}.",
-                next_step="Update the workbench.",
-            )
+        _check_version(path, facts["schema"])
         return _from_parts(facts, vectors, keys, paths)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, EmbeddingsFileError):
-            raise
+    except EmbeddingsFileError:
+        raise
+    except UNREADABLE as error:
         raise EmbeddingsFileError(
             f"{path} does not hold embeddings saved by the workbench: {error}",
             next_step="Load a file that Embeddings.save wrote.",
         ) from error
+
+
+def _check_version(path: Path, version: int) -> None:
+    """Refuse files of a newer workbench."""
+    if version > SCHEMA_VERSION:
+        raise EmbeddingsFileError(
+            f"{path} has format {version}; this version reads up to {SCHEMA_VERSION}.",
+            next_step="Update the workbench.",
+        )
 
 
 def _format_of(path: Path) -> str:

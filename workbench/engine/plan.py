@@ -6,6 +6,7 @@ from typing import Any
 from workbench.engine.adapter import AdaptedModel, adapt
 from workbench.engine.clip_ids import as_clips, stored_id
 from workbench.engine.store import VectorStore
+from workbench.wording import counted
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class EmbedPlan:
         """One line for people."""
         parts = []
         if self.num_videos or not self.num_images:
-            parts.append(f"{_counted(self.num_videos, 'clip')} x {_counted(self.num_frames, 'frame')}")
+            parts.append(f"{counted(self.num_videos, 'clip')} x {counted(self.num_frames, 'frame')}")
         if self.num_images:
-            parts.append(_counted(self.num_images, "image"))
+            parts.append(counted(self.num_images, "image"))
         reused = f" ({self.reused:,} already embedded)" if self.reused else ""
         return " + ".join(parts) + reused
 
@@ -81,8 +82,3 @@ def _count_stored(model: AdaptedModel, clips: Any, num_frames: int, store: Vecto
     ids = [stored_id(clip) for clip in clips]
     found = store.get(model.store_space(model.space(num_frames)), ids)
     return sum(one in found for one in ids)
-
-
-def _counted(count: int, word: str) -> str:
-    """A number with its word in singular or plural."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

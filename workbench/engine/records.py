@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workbench.wording import duration_text
+
 FINAL_STATES = ("stopped", "done", "failed")
 
 
@@ -108,23 +110,3 @@ class EmbedStats:
     def as_dict(self) -> dict[str, Any]:
         """All figures by name, the rate among them."""
         return asdict(self) | {"rate": self.rate}
-
-
-def duration_text(seconds: float) -> str:
-    """Say a duration the way people do.
-
-    Args:
-        seconds: A duration in seconds, at least 0.
-
-    Returns:
-        Seconds below two minutes, minutes below two hours, hours and minutes above.
-
-    Example:
-        >>> duration_text(41.2), duration_text(150), duration_text(9000)
-        ('41 s', '2 min 30 s', '2 h 30 min')
-    """
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

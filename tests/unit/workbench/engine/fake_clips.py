@@ -34,6 +34,11 @@ class FakeClip:
     def content_id(self) -> str:
         return f"content of {self.key}"
 
+    def poster(self, max_side: int = 192) -> bytes:
+        if self.error is not None:
+            raise self.error
+        return f"picture of {self.key}".encode()
+
     def frames(self, num_frames: int) -> Frames:
         self.calls["frames"] += 1
         if self.gate is not None:

@@ -232,7 +232,9 @@ def test_embed__two_clips_with_one_key_are_refused():
         embed(MeanColorModel(), [FakeClip("twice"), FakeClip("once"), FakeClip("twice")])
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": "big"}, {"num_frames": 0}, {"workers": True}])
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 0}, {"batch_size": "big"}, {"num_frames": 0}, {"workers": True}]
+)
 def test_submit_embed__bad_options_are_refused_at_once(options):
     with pytest.raises(InvalidParameterError, match=next(iter(options))):
         submit_embed(MeanColorModel(), colourful(1), **options)

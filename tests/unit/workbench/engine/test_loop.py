@@ -1,0 +1,85 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from workbench.engine.loop import Batch, Prepared, StopSignal, prefetch, run_batches
+from workbench.engine.sizing import BatchSizer
+
+
+def test_prefetch__never_runs_further_ahead_than_told():
+    started, taken, most = [], 0, 0
+    for _ in prefetch(range(50), started.append, workers=2, ahead=lambda: 5, stop=StopSignal()):
+        taken += 1
+        most = max(most, len(started) - taken)
+    assert taken == 50
+    assert most <= 5
+
+
+def test_prefetch__reads_its_source_only_as_far_as_needed():
+    read = []
+
+    def source():
+        for i in range(1000):
+            read.append(i)
+            yield i
+
+    steps = prefetch(source(), lambda i: i, workers=1, ahead=lambda: 3, stop=StopSignal())
+    assert next(steps) == 0
+    steps.close()
+    assert len(read) <= 4
+
+
+def test_prefetch__an_exception_comes_where_its_item_would_have_come():
+    def prepare(i):
+        if i == 3:
+            raise ZeroDivisionError
+        return i
+
+    got = []
+    with pytest.raises(ZeroDivisionError):
+        got.extend(prefetch(range(9), prepare, workers=2, ahead=lambda: 4, stop=StopSignal()))
+    assert got in ([0, 1, 2], [])
+
+
+def test_prefetch__stop_wakes_up_a_waiting_reader():
+    never, stop = threading.Event(), StopSignal()
+    threading.Timer(0.1, stop.set).start()
+    began = time.monotonic()
+    got = list(prefetch(range(4), lambda _: never.wait(60), workers=2, ahead=lambda: 4, stop=stop))
+    assert got == []
+    assert time.monotonic() - began < 30
+    never.set()
+
+
+def test_run_batches__a_problem_in_the_middle_splits_nothing():
+    def prepare(i):
+        return Prepared(i, problem="odd one") if i == 2 else Prepared(i, value=float(i))
+
+    outcomes = list(
+        run_batches(
+            range(6),
+            prepare,
+            lambda values: np.array(values)[:, None],
+            sizer=BatchSizer(3),
+            workers=2,
+            stop=StopSignal(),
+        )
+    )
+    batches = [outcome for outcome in outcomes if isinstance(outcome, Batch)]
+    assert [[one.item for one in batch.items] for batch in batches] == [[0, 1, 3], [4, 5]]
+    assert [batch.rows.ravel().tolist() for batch in batches] == [[0, 1, 3], [4, 5]]
+    assert [one.item for one in outcomes if isinstance(one, Prepared)] == [2]
+
+
+def test_run_batches__prepared_values_are_let_go():
+    outcomes = run_batches(
+        range(4),
+        lambda i: Prepared(i, value=np.zeros(9)),
+        lambda values: np.zeros((len(values), 1)),
+        sizer=BatchSizer(2),
+        workers=1,
+        stop=StopSignal(),
+    )
+    assert all(one.value is None for batch in outcomes for one in batch.items)
