@@ -1,0 +1,224 @@
+"""The `workbench` command: the main job, and what helps to get it going, in a terminal.
+
+Results go to stdout, progress and warnings to stderr. Exit codes: 0 done; 1 failed, with a message
+and the next step; 2 the command line was wrong; 3 done, but some files could not be read (with
+``--strict`` only); 130 interrupted, what was finished is kept.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from workbench import commands
+from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
+from workbench.errors import WorkbenchError
+from workbench.terminal import Terminal
+
+app = typer.Typer(
+    name="workbench",
+    help="Pick an embedding model, load clips, type prompts, see what it finds.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong command line, 3 some files could not be read (--strict), "
+    "130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+models_app = typer.Typer(help="List the models, or show one of them.", rich_markup_mode="rich")
+app.add_typer(models_app, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[SOURCE]...", help="Files, folders or patterns such as 'films/*.mp4'."),
+]
+Samples = Annotated[bool, typer.Option("--samples", help="Take the bundled clips too.")]
+Model = Annotated[str, typer.Option("--model", "-m", help="Id of a model, or ./folder of a model package.")]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+FramesPerClip = Annotated[
+    int | None, typer.Option("--frames", min=1, help="Frames taken of each clip. [default: the model's]")
+]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Clips per model call. [default: auto]")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a file could not be read.")]
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line; errors become a message, a next step and an exit code.
+
+    Args:
+        argv: The words after `workbench`; None takes those of this process.
+
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in args
+    terminal = Terminal(as_json="--json" in args)
+    try:
+        app(args=[arg for arg in args if arg != "--debug"], prog_name="workbench")
+    except WorkbenchError as error:
+        if debug:
+            raise
+        terminal.error(error.message, error.next_step)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # the edge of the program: a defect gets a message, not a page of trace
+        if debug:
+            raise
+        terminal.error(
+            f"{type(error).__name__}: {error}",
+            "This is a defect of the workbench; the same command with --debug shows where it happened.",
+        )
+    sys.exit(FAILED)
+
+
+def _version(*, wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from importlib.metadata import version
+
+        Terminal().say(f"workbench {version('embedding-workbench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _version(wanted=value),
+            is_eager=True,
+            help="Print the version.",
+        ),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the full trace of an error.")] = False,
+) -> None:
+    """Pick an embedding model, load clips, type prompts, see what it finds."""
+
+
+@app.command()
+def lab(
+    notebook: Annotated[
+        Path | None, typer.Argument(help="Notebook to open. [default: the first one]")
+    ] = None,
+    *,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="Port. [default: a free one]")
+    ] = None,
+    ip: Annotated[
+        str, typer.Option("--ip", help="Address to listen on; 0.0.0.0 inside a container.")
+    ] = "127.0.0.1",
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Open JupyterLab on a notebook; prints its address, with the token, where there is no display."""
+    from workbench.lab import run_lab
+
+    raise typer.Exit(run_lab(Terminal(as_json=as_json), notebook, port=port, ip=ip, browser=not no_browser))
+
+
+@app.command()
+def demo(
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for heatmap.png and index.html.")] = Path(
+        "demo"
+    ),
+    model: Model = DEFAULT_MODEL,
+    as_json: Json = False,
+) -> None:
+    """Rank the bundled clips for the bundled prompts and write a page with clips that play."""
+    from workbench.demo import run_demo
+
+    run_demo(Terminal(as_json=as_json), out, model_id=model)
+
+
+@app.command()
+def embed(
+    sources: Sources = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .parquet or .npz.")],
+    model: Model = DEFAULT_MODEL,
+    samples: Samples = False,
+    frames: FramesPerClip = None,
+    batch_size: BatchSize = None,
+    device: DeviceName = "auto",
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Turn clips into vectors and save them with all that says what they are."""
+    work = Work(sources or [], samples, model, device, frames, batch_size, strict)
+    raise typer.Exit(commands.run_embed(Terminal(as_json=as_json), work, out))
+
+
+@app.command()
+def rank(
+    sources: Sources = None,
+    *,
+    prompt: Annotated[
+        list[str] | None, typer.Option("--prompt", "-p", help="What to look for; may be repeated.")
+    ] = None,
+    prompts_file: Annotated[
+        str | None, typer.Option("--prompts-file", help="Text file with one prompt a line; - is stdin.")
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", help="Text with {} for the prompt; several are averaged."),
+    ] = None,
+    negative: Annotated[
+        list[str] | None, typer.Option("--negative", help="What should not be found; may be repeated.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-k", min=1, help="Clips shown for each prompt.")] = 3,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Also write: .csv (every score), .json or .html (clips that play)."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help=f"Id of a model, or ./folder. [default: {DEFAULT_MODEL}]"),
+    ] = None,
+    samples: Samples = False,
+    frames: FramesPerClip = None,
+    batch_size: BatchSize = None,
+    device: DeviceName = "auto",
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Rank clips, or a file of saved vectors, for prompts."""
+    work = Work(sources or [], samples, model, device, frames, batch_size, strict)
+    prompts = commands.read_prompts(prompt or [], prompts_file)
+    code = commands.run_rank(
+        Terminal(as_json=as_json), work, prompts, out, top=top, templates=template, negatives=negative
+    )
+    raise typer.Exit(code)
+
+
+@models_app.callback(invoke_without_command=True)
+def models(ctx: typer.Context, *, as_json: Json = False) -> None:
+    """List the models, or show one of them."""
+    if ctx.invoked_subcommand is None:
+        commands.show_models(Terminal(as_json=as_json))
+
+
+@models_app.command("show")
+def show_model(
+    model_id: Annotated[str, typer.Argument(help="Id of a model, or ./folder of a model package.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show one model: what it takes, what it would run on, and what was turned down."""
+    commands.show_model(Terminal(as_json=as_json), model_id)
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Say what this machine can run, what is missing, and how to get it."""
+    from workbench.doctor import run_doctor
+
+    if not run_doctor(Terminal(as_json=as_json)):
+        raise typer.Exit(FAILED)
