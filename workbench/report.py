@@ -109,9 +109,7 @@ def _card(
 ) -> str:
     """One clip with its picture, score and name."""
     poster, caption = gallery.poster(key), gallery.caption(key)
-    picture = (
-        f'<img src="{poster}" alt="" loading="lazy">' if poster else '<span class="none">no picture</span>'
-    )
+    picture = f'<img src="{poster}" alt="">' if poster else '<span class="none">no picture</span>'
     highest = max(score for _, score in best)
     share = max(0.0, score) / highest if highest > 0 else 0.0
     bar = f'<span class="bar"><i style="width:{share:.1%}"></i></span>'
