@@ -146,7 +146,9 @@ def _video_stream(container: av.container.OutputContainer, ramp: Ramp) -> av.vid
     return stream
 
 
-def _add_silence(container: av.container.OutputContainer, stream: av.audio.stream.AudioStream, seconds: int) -> None:
+def _add_silence(
+    container: av.container.OutputContainer, stream: av.audio.stream.AudioStream, seconds: int
+) -> None:
     """Encode silence."""
     samples = np.zeros((1, 8000 * seconds), np.float32)
     frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")

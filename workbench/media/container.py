@@ -41,6 +41,12 @@ class OpenVideo:
     stream: "VideoStream"
     decoder: Any  # VideoCodecContext: the stream's own, or one that also decodes transparency
 
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the codec, whichever decoder is used for it."""
+        context = self.stream.codec_context
+        return context.codec.canonical_name or context.name
+
 
 @contextmanager
 def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:

@@ -63,7 +63,7 @@ def probe(path: Path | str) -> MediaInfo:
         facts = {
             "fps": float(rate) if rate else None,
             "num_frames": stream.frames or None,
-            "codec": context.name,
+            "codec": video.codec,
             "has_audio": bool(video.container.streams.audio),
             "container": video.container.format.name,
             "pixel_format": context.pix_fmt or "",

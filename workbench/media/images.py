@@ -10,7 +10,7 @@ from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
 from workbench.media.files import MAX_PIXELS, check_readable
 from workbench.media.names import display_name
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = {5, 6, 7, 8}
 

@@ -99,7 +99,7 @@ def _decode_window(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Feed the packets that are needed, yield each wanted picture once."""
     decoder = video.decoder
-    codec, extradata = video.stream.codec_context.name, video.stream.codec_context.extradata
+    codec, extradata = video.codec, video.stream.codec_context.extradata
     keys = [place for place, packet in enumerate(packets) if packet.is_keyframe]
     ranges = ranges_to_feed(
         [packet.pts for packet in packets],

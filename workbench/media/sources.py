@@ -154,8 +154,6 @@ def _find(item: str | Path, *, recursive: bool) -> Found:
             return Found(files=[(path, safe_text(path.name))])
     except OSError as error:  # a name too long, a folder that may not be entered
         return Found(broken=[SourceError(safe_text(text), f"Cannot look there: {error.strerror}.")])
-    except ValueError:
-        return Found(missing=[SourceError(safe_text(text), "A path cannot hold a zero byte.")])
     if glob.has_magic(text):
         return _find_by_pattern(str(path))
     return Found(missing=[SourceError(safe_text(text), _why_nothing(text, path))])
@@ -165,6 +163,8 @@ def _why_nothing(text: str, path: Path) -> str:
     """Say why a path stands for nothing."""
     if not text.strip():
         return "The path is empty."
+    if "\0" in text:
+        return "A path cannot hold a zero byte."
     if "://" in text:
         return "Addresses are not opened; download the file first."
     return f"There is no file or folder {display_name(path)}."

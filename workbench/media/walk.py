@@ -65,7 +65,7 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: 
         path = Path(entry.path)
         if entry.name.startswith("."):
             found.ignored += 1
-        elif entry.is_dir():
+        elif _is_folder(entry):
             yield from _walk_inside(path, found, seen, recursive=recursive)
         elif path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
             yield path
@@ -85,6 +85,14 @@ def _walk_inside(path: Path, found: Found, seen: set[tuple[int, int]], *, recurs
     if not media_inside and path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
         reason = f"{display_name(path)} is a folder, not a file."
         found.broken.append(SourceError(safe_text(str(path)), reason))
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """Tell whether an entry is a folder or leads to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int]:

@@ -26,11 +26,16 @@ from workbench.media.decode import (
 )
 
 X264 = {"codec": "libx264"}
+VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
+ALTREF = {"auto-alt-ref": "1", "lag-in-frames": "16"}
+X265_OPEN = {"x265-params": "open-gop=1:bframes=3:b-adapt=0:log-level=none"}
+X264_OPEN = {"x264-params": "open-gop=1:b-adapt=0:scenecut=0"}
+PYRAMID = {"b-pyramid": "normal", "b-adapt": "0", "refs": "4"}
 KINDS = {
     "h264-no-b.mp4": X264,
     "h264-b.mp4": X264 | {"b_frames": 3, "gop": 10},
-    "h264-pyramid.mp4": X264 | {"b_frames": 5, "options": {"b-pyramid": "normal", "b-adapt": "0", "refs": "4"}},
-    "h264-open-gop.mp4": X264 | {"b_frames": 3, "gop": 8, "options": {"x264-params": "open-gop=1:b-adapt=0:scenecut=0"}},
+    "h264-pyramid.mp4": X264 | {"b_frames": 5, "options": PYRAMID},
+    "h264-open-gop.mp4": X264 | {"b_frames": 3, "gop": 8, "options": X264_OPEN},
     "h264-intra-refresh.mp4": X264 | {"gop": 8, "options": {"x264-params": "intra-refresh=1"}},
     "h264-one-gop.mp4": X264 | {"gop": 300, "b_frames": 2},
     "h264-all-intra.mp4": X264 | {"gop": 1},
@@ -42,21 +47,21 @@ KINDS = {
     "h264-raw.h264": X264 | {"fps": 25, "b_frames": 2, "gop": 10},
     "h264-fragmented.mp4": X264 | {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "hevc.mp4": {"codec": "libx265", "gop": 8, "b_frames": 3, "options": {"x265-params": "log-level=none"}},
-    "hevc-10-bit.mkv": {
-        "codec": "libx265",
-        "pixel_format": "yuv420p10le",
-        "gop": 8,
-        "options": {"x265-params": "open-gop=1:bframes=3:b-adapt=0:log-level=none"},
+    "hevc-10-bit.mkv": {"codec": "libx265", "pixel_format": "yuv420p10le", "gop": 8, "options": X265_OPEN},
+    "vp9.webm": VP9 | {"gop": 10},
+    "vp9-altref.webm": VP9 | {"gop": 15, "options": ALTREF | {"cpu-used": "8"}},
+    "vp8.webm": {
+        "codec": "libvpx",
+        "gop": 15,
+        "options": ALTREF | {"b": "1M", "cpu-used": "8", "deadline": "realtime"},
     },
-    "vp9.webm": {"codec": "libvpx-vp9", "gop": 10, "options": {"deadline": "realtime", "cpu-used": "8"}},
-    "vp9-altref.webm": {"codec": "libvpx-vp9", "gop": 15, "options": {"auto-alt-ref": "1", "lag-in-frames": "16"}},
-    "vp8.webm": {"codec": "libvpx", "gop": 15, "options": {"auto-alt-ref": "1", "lag-in-frames": "16", "b": "1M"}},
-    "av1.mp4": {"codec": "libsvtav1", "gop": 16, "options": {"preset": "12"}},
+    "av1.mp4": {"codec": "libsvtav1", "gop": 16, "options": {"preset": "11"}},
     "mpeg4.avi": {"codec": "mpeg4", "b_frames": 2, "options": {"qscale": "2"}},
     "mpeg2.mpg": {"codec": "mpeg2video", "fps": 25, "b_frames": 2, "gop": 9, "options": {"b": "4M"}},
     "mjpeg.mov": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
     "ffv1.mkv": {"codec": "ffv1"},
 }
+LONG = ["h264-b.mp4", "h264-open-gop.mp4", "h264.ts", "h264.mkv", "vp9.webm", "mpeg4.avi"]
 
 
 def reference(path: Path, **ramp: object) -> tuple[list[float], list[np.ndarray]]:
@@ -109,7 +114,9 @@ def test_frames_at__takes_the_fast_way_where_it_can(name: str, tmp_path: Path, m
     assert ramp_numbers(frames_at(path, [0.35, 2.05]).data) == [3, 20]
 
 
-@pytest.mark.parametrize("name", ["h264-b.mp4", "h264-open-gop.mp4", "h264.ts", "h264.mkv", "vp9.webm", "mpeg4.avi"])
+@pytest.mark.parametrize(
+    "name", ["h264-b.mp4", "h264-open-gop.mp4", "h264.ts", "h264.mkv", "vp9.webm", "mpeg4.avi"]
+)
 def test_frames_at__seeks_in_large_files(name: str, tmp_path: Path, monkeypatch) -> None:
     path = write_ramp(tmp_path / name, **KINDS[name])
     times, pictures = reference(path, **KINDS[name])
@@ -144,7 +151,9 @@ def test_frames_at__order_and_repeats_are_kept(ramp: Path) -> None:
 def test_frames_at__converts_a_frame_wanted_twice_once(ramp: Path, monkeypatch) -> None:
     made = []
     make = onepass.PictureMaker.__call__
-    monkeypatch.setattr(onepass.PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame))
+    monkeypatch.setattr(
+        onepass.PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame)
+    )
     frames_at(ramp, [1.0, 1.01, 1.02, 2.0])
     assert len(made) == 2
 
@@ -174,30 +183,27 @@ def test_frames_at__counts_from_the_first_picture(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("rotation", "hflip", "vflip", "corner", "clockwise"),
+    ("turn", "corner", "clockwise"),
     [
-        (0, False, False, "top left", 0),
-        (-90, False, False, "top right", 90),
-        (90, False, False, "bottom left", 270),
-        (180, False, False, "bottom right", 180),
-        (0, True, False, "top right", 0),
-        (0, False, True, "bottom left", 0),
+        ({"rotation": 0}, "top left", 0),
+        ({"rotation": -90}, "top right", 90),
+        ({"rotation": 90}, "bottom left", 270),
+        ({"rotation": 180}, "bottom right", 180),
+        ({"rotation": 0, "hflip": True}, "top right", 0),
+        ({"rotation": 0, "vflip": True}, "bottom left", 0),
     ],
 )
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
-def test_frames_at__upright(
-    rotation: int, hflip: bool, vflip: bool, corner: str, clockwise: int, ending: str, tmp_path: Path
-) -> None:
-    path = write_ramp(tmp_path / f"r.{ending}", num_frames=3, rotation=rotation, hflip=hflip, vflip=vflip)
+def test_frames_at__upright(turn: dict, corner: str, clockwise: int, ending: str, tmp_path: Path) -> None:
+    path = write_ramp(tmp_path / f"r.{ending}", num_frames=3, **turn)
     picture = frames_at(path, [0.0]).data[0]
     info = probe(path)
     assert picture.shape == ((64, 48, 3) if clockwise % 180 else (48, 64, 3))
     assert (info.height, info.width, info.rotation) == (*picture.shape[:2], clockwise)
-    height, width = picture.shape[:2]
-    red = picture[..., 0].astype(int) - picture[..., 1] > 100
-    rows, columns = np.nonzero(red)
-    where = ("top" if rows.mean() < height / 2 else "bottom", "left" if columns.mean() < width / 2 else "right")
-    assert " ".join(where) == corner
+    rows, columns = np.nonzero(picture[..., 0].astype(int) - picture[..., 1] > 100)
+    up = "top" if rows.mean() < picture.shape[0] / 2 else "bottom"
+    side = "left" if columns.mean() < picture.shape[1] / 2 else "right"
+    assert f"{up} {side}" == corner
     assert max(poster_at(path, 0.0, 32).shape[:2]) == 32
 
 
@@ -278,7 +284,9 @@ def test_probe__not_a_video(tmp_path: Path) -> None:
     folder = tmp_path / "folder.mp4"
     folder.mkdir()
     playlist = tmp_path / "list.mp4"
-    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    playlist.write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n"
+    )
     concat = tmp_path / "concat.mp4"
     concat.write_text("ffconcat version 1.0\nfile /etc/hostname\n")
     sound = write_sound_only(tmp_path / "sound.mp4")
@@ -328,9 +336,8 @@ def test_frames_at__cut_short_anywhere(ending: str, tmp_path: Path) -> None:
         path = cut(whole, tmp_path / f"cut.{ending}", percent / 100)
         try:
             numbers = ramp_numbers(frames_at(path, [0.0, 1.5, 2.95]).data)
-        except (ClipDecodeError, UnsupportedMediaError) as error:
+        except (ClipDecodeError, UnsupportedMediaError):
             outcomes.add("refused")
-            assert str(error)
         else:
             outcomes.add("decoded")
             assert numbers == sorted(numbers)
@@ -347,9 +354,10 @@ def test_frames_at__damaged_inside(ramp: Path, tmp_path: Path) -> None:
         path = tmp_path / "damaged.mp4"
         path.write_bytes(broken.tobytes())
         try:
-            assert len(frames_at(path, [0.5, 2.5])) == 2
+            outcome = len(frames_at(path, [0.5, 2.5]))
         except (ClipDecodeError, UnsupportedMediaError) as error:
-            assert "damaged.mp4" in str(error)
+            outcome = str(error)
+        assert outcome == 2 or "damaged.mp4" in outcome
 
 
 def test_frames_at__opened_and_left_often(ramp: Path) -> None:
