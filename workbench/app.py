@@ -74,13 +74,14 @@ class Workbench(Panel):
         super().__init__(session, status=False)
         self._models = ModelController.of(self.session)
         self._ranks = RankController.of(self.session)
+        self._clips = ClipController.of(self.session)
         self._start_with(model, prompts)
         self._lay_out()
         self._share()
         self._display = LiveDisplay(self, lambda: snapshot_html(self.session))
         self._follow(self.session, ["ranking", "classification"], self._display.changed)
         if clips is not None:
-            ClipController.of(self.session).open(clips)
+            self._clips.open(clips)
 
     def snapshot(self) -> str:
         """Return the last state as HTML that needs no kernel: the ranked table with small pictures."""
@@ -147,7 +148,7 @@ class Workbench(Panel):
 
     def _paint_top(self) -> None:
         """Show what is being worked on."""
-        words = [self.session.model_id or "no model", ClipController.of(self.session).summary()]
+        words = [self.session.model_id or "no model", self._clips.summary()]
         self._top.value = html.title("Embedding Workbench", words)
 
     def _share(self) -> None:

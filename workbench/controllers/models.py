@@ -139,7 +139,7 @@ class ModelController(Controller):
             self.load_state = "not loaded"
 
     def _on_choice(self, _: Any) -> None:
-        """Another model was chosen: describe it, let the old one go."""
+        """Another model was chosen: let the old one go."""
         model = self.session.model
         if model is not None and EmbeddingSpace.of(model, "").model_id != self.session.model_id:
             self.session.model = None
@@ -147,7 +147,6 @@ class ModelController(Controller):
             self.load_state = "not loaded"
         self.description = None
         self._filter()
-        self.warm_up()
 
     def _load(self) -> Any:
         """Load the chosen model; again if the choice changed meanwhile."""

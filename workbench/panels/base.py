@@ -36,6 +36,8 @@ class Panel(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the session and close every widget inside; a session of its own ends too."""
+        if self.comm is None:  # closed before, or never opened
+            return
         for owner, handler, names in self._followed:
             owner.unobserve(handler, names)
         self._followed = []
@@ -109,7 +111,8 @@ class StatusLine(ipywidgets.VBox):
 
     def close(self) -> None:
         """Stop following the session."""
-        self.session.unobserve(self._changed, "status")
+        if self.comm is not None:
+            self.session.unobserve(self._changed, "status")
         super().close()
 
     def _changed(self, _: Any) -> None:

@@ -117,6 +117,7 @@ class OnHomeThread:
         self._painter = painter
 
     def __call__(self, change: Any) -> None:
+        """Hand the change over."""
         self._painter.call(lambda: self._handler(change))
 
     def __eq__(self, other: object) -> bool:

@@ -70,7 +70,12 @@ class ModelPicker(Panel):
         self._follow(controller, ["description", "cards"], self._paint_card)
         self._follow(controller, "load_state", self._paint_state)
         self._follow(self.session, ["model_id", "model"], self._paint_state)
-        self._painter.after(WARM_UP_AFTER_S, controller.warm_up)
+        self._follow(self.session, ["model_id", "model"], self._paint_card)
+        self._follow(self.session, "model_id", self._warm_up_soon)
+
+    def _warm_up_soon(self) -> None:
+        """Import what loading will need once the panel has appeared."""
+        self._painter.after(WARM_UP_AFTER_S, self.controller.warm_up)
 
     def _paint_choice(self) -> None:
         """List the models that pass the filter."""
