@@ -2,6 +2,7 @@
 // changes; posters come when a card is in view, clips when the pointer rests on it.
 
 const HOVER_MS = 180; // a pointer that only passes by asks for nothing
+const AHEAD = { rootMargin: "300px 0px", scrollMargin: "300px 0px" }; // pictures a little before they are seen
 const SELECT_MS = 120; // arrows held down select where they stop
 
 const GALLERY_KEYS = [
@@ -23,7 +24,7 @@ class GalleryView {
     this.empty = make("div", { class: "wb-empty" });
     this.root.append(this.keys.button, this.body, this.empty);
     el.replaceChildren(this.root);
-    this.observer = new IntersectionObserver((entries) => this.onView(entries), { rootMargin: "300px 0px" });
+    this.observer = new IntersectionObserver((entries) => this.onView(entries), AHEAD);
     signal.addEventListener("abort", () => this.close());
     this.select = debounce((key) => this.sendSelection(key), SELECT_MS);
     this.hover = debounce((card) => this.play(card), HOVER_MS);

@@ -1,11 +1,11 @@
 """Ranked cards in groups: a picture first, the clip on hover, one selection."""
 
-import math
 from typing import Any, ClassVar
 
 from traitlets import Int, List, TraitError, Unicode, validate
 
 from workbench.widgets.assets import script, style
+from workbench.widgets.finite import finite
 from workbench.widgets.media_channel import MediaChannel, Provider
 
 
@@ -87,20 +87,3 @@ class Gallery(MediaChannel):
         full["bar"] = None if bar is None else min(max(bar, 0.0), 1.0)
         full["rank"] = None if full["rank"] is None else int(full["rank"])
         return full
-
-
-def finite(value: Any) -> float | None:
-    """Return a plain float for a finite number of any kind, else None: JSON has no NaN.
-
-    Args:
-        value: A number (also of NumPy), or None.
-
-    Returns:
-        The number, or None.
-
-    Example:
-        >>> finite(0.5), finite(float("nan"))
-        (0.5, None)
-    """
-    number = math.nan if value is None else float(value)
-    return number if math.isfinite(number) else None

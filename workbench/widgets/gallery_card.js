@@ -66,13 +66,9 @@ class Card {
     setText(this.problem, reason);
   }
 
-  /** Back to waiting for its picture. */
+  /** Ask for the picture again; the old one stays until then, so that nothing flickers. */
   forgetPoster() {
     this.poster = "none";
-    this.image.hidden = true;
-    this.image.removeAttribute("src");
-    this.problem.hidden = true;
-    this.media.classList.add("wb-skeleton");
   }
 
   setWaiting(waiting) {

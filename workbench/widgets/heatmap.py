@@ -6,7 +6,7 @@ import anywidget
 from traitlets import Float, Int, List, TraitError, Unicode, validate
 
 from workbench.widgets.assets import script, style
-from workbench.widgets.gallery import finite
+from workbench.widgets.finite import finite
 
 DECIMALS = 6
 

@@ -25,8 +25,11 @@ class PlayerView {
     trapKeys(this.root, signal, (e) => this.onKey(e));
     const resized = new ResizeObserver(() => this.layOutStrip());
     resized.observe(this.stripPart);
+    const seen = new IntersectionObserver((entries) => this.onView(entries.at(-1).isIntersecting));
+    seen.observe(this.stage);
     signal.addEventListener("abort", () => {
       resized.disconnect();
+      seen.disconnect();
       this.clearStage();
     });
     this.update();
@@ -81,6 +84,7 @@ class PlayerView {
       this.video.load();
     }
     this.video = null;
+    this.away = false;
     this.stage.replaceChildren();
     this.stage.classList.remove("wb-skeleton");
   }
@@ -190,6 +194,19 @@ class PlayerView {
     tick();
   }
 
+  /** A clip that nobody sees costs no decoding; it goes on when it is seen again. */
+  onView(visible) {
+    const { video } = this;
+    if (!video) return;
+    if (!visible && !video.paused) {
+      this.away = true;
+      video.pause();
+    } else if (visible && this.away) {
+      this.away = false;
+      video.play().catch(() => {}); // taken away meanwhile
+    }
+  }
+
   markTime(video) {
     const time = video.currentTime + this.model.get("media_start_s");
     let nearest = 0;
@@ -215,7 +232,7 @@ class PlayerView {
 
   /** Tell Python where the reader stopped; not while it plays or loops. */
   onStill(video) {
-    if (video !== this.video || !video.paused) return;
+    if (video !== this.video || !video.paused || this.away) return;
     this.markTime(video);
     const time = video.currentTime + this.model.get("media_start_s");
     if (Math.abs(time - this.model.get("time_s")) < SAME_TIME_S) return;
@@ -231,6 +248,7 @@ class PlayerView {
   /** Stop at a frame of the strip. */
   choose(index) {
     const frame = this.frames[index];
+    this.away = false;
     this.mark(index);
     if (!this.video) return;
     this.video.pause();

@@ -107,6 +107,7 @@ def browser():
 def page(browser):
     """A page that listens to keys on document first, as a notebook does; its errors fail the test."""
     page = browser.new_page(viewport={"width": 900, "height": 700})
+    page.set_default_timeout(120_000)  # a busy machine is no fault
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_content("<!doctype html><body></body>")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from workbench.widgets.gallery import Gallery, finite
+from workbench.widgets.gallery import Gallery
 
 
 def test_groups__cards_are_completed():
@@ -54,9 +54,3 @@ def test_state__has_no_media(comm_of):
     comm.settle()
     state = {name: value for name, value in gallery.get_state().items() if name not in ("_esm", "_css")}
     assert len(json.dumps(state, default=str)) < 2000
-
-
-def test_finite__other_numbers():
-    assert finite(None) is None
-    assert finite(np.float16(0.5)) == 0.5
-    assert finite(float("-inf")) is None

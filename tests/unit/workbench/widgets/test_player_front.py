@@ -123,3 +123,13 @@ def test_close__stops_and_lets_go(page, mount):
     page.wait_for_function("() => document.querySelector('video')?.currentTime > 0")
     page.evaluate("() => views[0].close()")
     assert page.evaluate("() => [views[0].model.listeners(), views[0].el.childElementCount]") == [0, 0]
+
+
+def test_out_of_view__rests_without_telling_and_goes_on(page, mount):
+    mount(playing())
+    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0")
+    page.evaluate("() => { document.body.style.paddingTop = '3000px'; }")
+    page.wait_for_function("() => document.querySelector('video').paused")
+    assert page.evaluate("() => views[0].model.saves") == 0
+    page.evaluate("() => { document.body.style.paddingTop = '0'; }")
+    page.wait_for_function("() => !document.querySelector('video').paused")
