@@ -8,7 +8,7 @@ from workbench.engine.adapter import adapt, load_if_named
 from workbench.engine.clip_ids import as_clips
 from workbench.engine.job import EmbedJob
 from workbench.engine.loop import StopSignal
-from workbench.engine.progress import progress_display
+from workbench.engine.progress import SHOW_EVERY_S, progress_display, shown_progress
 from workbench.engine.records import EmbedProgress
 from workbench.engine.run import EmbedRun
 from workbench.engine.sizing import BatchSizer, check_batch_size
@@ -17,8 +17,6 @@ from workbench.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from workbench.engine.embeddings import Embeddings
-
-SHOW_EVERY_S = 0.1  # seconds between two looks at the progress
 
 
 def embed(
@@ -86,6 +84,7 @@ def submit_embed(
     store: VectorStore | None = None,
     batch_size: int | str = "auto",
     num_frames: int | None = None,
+    progress: bool = False,
     workers: int | None = None,
     on_progress: Callable[[EmbedProgress], None] | None = None,
 ) -> EmbedJob:
@@ -97,6 +96,7 @@ def submit_embed(
         store: As for ``embed``.
         batch_size: As for ``embed``.
         num_frames: As for ``embed``.
+        progress: Whether to show a progress line, in a notebook or a terminal, while the job runs.
         workers: As for ``embed``.
         on_progress: Called with every new ``EmbedProgress``, in the job's thread; the last call
             has a final state.
@@ -128,6 +128,8 @@ def submit_embed(
             on_change=job.tell,
         )
 
+    if progress:
+        on_progress = shown_progress(on_progress)
     return EmbedJob(prepare, stop=stop, on_progress=on_progress).start()
 
 

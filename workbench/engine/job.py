@@ -3,8 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import Future
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +42,8 @@ class EmbedJob:
         self._stop = stop
         self._on_progress = on_progress
         self._run: EmbedRun | None = None
-        self._state = "queued"
+        self._phase = "queued"
+        self._final = ""
         self._future: Future[Embeddings] = Future()
         self._future.set_running_or_notify_cancel()
         self._ending = threading.Lock()
@@ -58,13 +58,13 @@ class EmbedJob:
     def progress(self) -> EmbedProgress:
         """How far the job is, right now."""
         run = self._run
-        return run.tally.progress(self._state) if run is not None else EmbedProgress(state=self._state)
+        state = self._final or ("stopping" if self._stop.is_set else self._phase)
+        return run.tally.progress(state) if run is not None else EmbedProgress(state=state)
 
     def stop(self) -> None:
         """Ask the job to end; it does within 2 s and keeps what is done. Again does no harm."""
         if self._future.done() or self._stop.is_set:
             return
-        self._state = "stopping"
         self._stop.set()
         timer = threading.Timer(STOP_GRACE_S, self._end)
         timer.daemon = True
@@ -78,7 +78,7 @@ class EmbedJob:
         """Wait until the job has ended, at most ``timeout`` seconds; True when it has."""
         try:
             self._future.exception(timeout)
-        except FutureTimeoutError:
+        except TimeoutError:
             return False
         return True
 
@@ -140,9 +140,8 @@ class EmbedJob:
             self._end()
 
     def _enter(self, state: str) -> None:
-        """Change the state, unless the job is being stopped, and tell it."""
-        if not self._stop.is_set:
-            self._state = state
+        """Go on to the next phase, and tell it."""
+        self._phase = state
         self.tell()
 
     def tell(self) -> None:
@@ -159,33 +158,26 @@ class EmbedJob:
                 outcome = self._outcome(error)
                 self.tell()
             except BaseException as problem:
-                outcome, self._state = problem, "failed"
-            self._settle(outcome)
+                outcome, self._final = problem, "failed"
+            if isinstance(outcome, BaseException):
+                self._future.set_exception(outcome)
+            else:
+                self._future.set_result(outcome)
 
     def _outcome(self, error: BaseException | None) -> "Embeddings | BaseException":
         """Close the run and choose the final state."""
         if self._run is not None:
             self._run.tally.close()
         if error is not None:
-            self._state = "failed"
+            self._final = "failed"
             return error
-        self._state = "stopped" if self._stop.is_set and not self._complete() else "done"
+        self._final = "stopped" if self._stop.is_set and not self._complete() else "done"
         if self._run is None:
             return JobStoppedError("The job was stopped before it had loaded the model and the clips.")
         from workbench.engine.embeddings import Embeddings
 
-        return Embeddings.of_run(self._run, stopped=self._state == "stopped")
+        return Embeddings.of_run(self._run, stopped=self._final == "stopped")
 
     def _complete(self) -> bool:
         """Whether every clip was dealt with, so that a late stop changed nothing."""
         return self._run is not None and self._run.tally.progress("").fraction == 1.0
-
-    def _settle(self, outcome: "Embeddings | BaseException") -> None:
-        """Wake up everybody who waits."""
-        try:
-            if isinstance(outcome, BaseException):
-                self._future.set_exception(outcome)
-            else:
-                self._future.set_result(outcome)
-        except InvalidStateError:  # a cancelled future is settled already
-            return

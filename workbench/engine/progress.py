@@ -2,12 +2,14 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Generator
 from html import escape
 from typing import Any
 
 from workbench.engine.records import EmbedProgress
 
+SHOW_EVERY_S = 0.1  # seconds between two looks at the progress
 Show = Callable[[EmbedProgress], None]
 
 
@@ -30,6 +32,32 @@ def progress_display(*, wanted: bool) -> Generator[Show, None, None]:
             yield show
     else:
         yield lambda _: None
+
+
+def shown_progress(also: Show | None = None) -> Show:
+    """Open the progress display for a job in the background, and close it with the job's last state.
+
+    Args:
+        also: Called with every progress, displayed or not.
+
+    Returns:
+        A listener for ``submit_embed(on_progress=...)``; it draws at most ten times a second.
+    """
+    stack = contextlib.ExitStack()
+    show = stack.enter_context(progress_display(wanted=True))
+    drawn_s = [float("-inf")]
+
+    def listen(progress: EmbedProgress) -> None:
+        now_s = time.monotonic()
+        if progress.finished or now_s - drawn_s[0] >= SHOW_EVERY_S:
+            drawn_s[0] = now_s
+            show(progress)
+        if progress.finished:
+            stack.close()
+        if also is not None:
+            also(progress)
+
+    return listen
 
 
 def progress_html(progress: EmbedProgress) -> str:

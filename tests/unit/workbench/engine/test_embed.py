@@ -442,3 +442,17 @@ def test_job__html_says_where_it_is():
     job.result(60)
     assert "4 of 4 clips" in job._repr_html_()
     assert repr(job).startswith("EmbedJob(4 of 4 clips")
+
+
+def test_submit_embed__progress_is_drawn_when_asked_for(monkeypatch):
+    import io
+    import sys
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    submit_embed(MeanColorModel(), colourful(3), progress=True).result(60)
+    assert "3 of 3 clips" in sys.stderr.getvalue()

@@ -61,3 +61,26 @@ def test_progress_display__a_notebook_gets_one_display_that_is_updated(monkeypat
 @pytest.mark.parametrize(("progress", "width"), [(HALF, "width:50.0%"), (DONE, "width:100.0%")])
 def test_progress_html__the_bar_is_as_long_as_the_share(progress, width):
     assert width in progress_html(progress)
+
+
+def test_shown_progress__draws_seldom_but_always_the_end(monkeypatch):
+    import contextlib
+
+    import workbench.engine.progress as module
+
+    drawn, closed, heard = [], [], []
+
+    @contextlib.contextmanager
+    def display(*, wanted):
+        yield drawn.append
+        closed.append(True)
+
+    monkeypatch.setattr(module, "progress_display", display)
+    listen = module.shown_progress(heard.append)
+    for done in range(100):
+        listen(EmbedProgress(done, 100, state="running"))
+    listen(EmbedProgress(100, 100, state="done"))
+    assert len(heard) == 101
+    assert len(drawn) < 50
+    assert drawn[-1].state == "done"
+    assert closed == [True]
