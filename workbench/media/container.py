@@ -4,7 +4,7 @@ Only container formats that hold video are tried, and only local files: PyAV wou
 open a text as a terminal recording, or a playlist that names other files and addresses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ class OpenVideo:
 
 
 @contextmanager
-def open_video(path: Path, threads: int | None = None) -> Iterator[OpenVideo]:
+def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
     """Open a video file and its best video stream; close it whatever happens.
 
     Fields of the stream must be copied before the block ends: they live in the container.

@@ -89,12 +89,12 @@ def write_timed(
     """
     path = Path(path)
     with av.open(f"file:{path}", "w", options=_container_options(path)) as container:
-        stream = None
+        stream: Any = None
         for time_s, picture in timed_frames:
             _check(picture)
             if stream is None:
                 stream = _add_stream(container, picture, rate, codec, pixel_format)
-                stream.options = options or {}
+                stream.options = dict(options or {})
                 stream.codec_context.time_base = time_base or _FINE_STEP
             _mux(container, stream, picture, Fraction(time_s))
         if stream is None:
@@ -110,7 +110,7 @@ def _container_options(path: Path) -> dict[str, str]:
 
 def _add_stream(
     container: "OutputContainer", picture: np.ndarray, rate: Fraction, codec: str, pixel_format: str
-) -> "VideoStream":
+) -> Any:
     """Add a video stream that fits the first picture."""
     height, width = picture.shape[:2]
     step = 2 if pixel_format in _SUBSAMPLED else 1

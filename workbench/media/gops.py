@@ -33,9 +33,10 @@ def is_well_timed(ticks: Sequence[int | None]) -> bool:
         >>> is_well_timed([0, 3, 1, 2]), is_well_timed([0, None, 2]), is_well_timed([0, 1, 1])
         (True, False, False)
     """
-    if not ticks or any(tick is None for tick in ticks) or len(set(ticks)) != len(ticks):
+    known = [tick for tick in ticks if tick is not None]
+    if not known or len(set(known)) != len(ticks):
         return False
-    ranks = sorted(range(len(ticks)), key=ticks.__getitem__)
+    ranks = sorted(range(len(known)), key=known.__getitem__)
     return all(abs(rank - place) <= _MAX_REORDER for rank, place in enumerate(ranks))
 
 

@@ -75,10 +75,11 @@ def _places_by_tick(
     packets: Sequence["Packet"], ticks: Sequence[int], wanted: Sequence[int]
 ) -> dict[int, list[int]]:
     """Find which packet is on screen at each wanted tick of this window: tick -> places in the answer."""
-    stamps = [packet.pts for packet in packets]
-    if not is_well_timed(stamps) or any(_changes_decoder(packet) for packet in packets):
+    if not is_well_timed([packet.pts for packet in packets]) or any(
+        _changes_decoder(packet) for packet in packets
+    ):
         raise StrangeFileError("time stamps or decoder settings change")
-    shown = sorted(packet.pts for packet in packets if not packet.is_discard)
+    shown = sorted(_stamp(packet) for packet in packets if not packet.is_discard)
     if not shown:
         raise StrangeFileError("nothing is shown")
     inside = set(ticks)
@@ -87,6 +88,13 @@ def _places_by_tick(
         if tick in inside:
             places.setdefault(shown_tick(shown, tick), []).append(place)
     return places
+
+
+def _stamp(packet: "Packet") -> int:
+    """Return a packet's presentation time stamp, which `is_well_timed` found to be there."""
+    if packet.pts is None:
+        raise StrangeFileError("time stamps are missing")
+    return packet.pts
 
 
 def _changes_decoder(packet: "Packet") -> bool:
@@ -102,7 +110,7 @@ def _decode_window(
     codec, extradata = video.codec, video.stream.codec_context.extradata
     keys = [place for place, packet in enumerate(packets) if packet.is_keyframe]
     ranges = ranges_to_feed(
-        [packet.pts for packet in packets],
+        [_stamp(packet) for packet in packets],
         keys,
         wanted,
         lambda place: entry_kind(codec, bytes(packets[place]), extradata),
@@ -193,4 +201,4 @@ def _last_tick(video: "OpenVideo", reader: PacketReader) -> int:
     """Return the time stamp at which the headers say that the video ends."""
     if video.stream.duration:
         return reader.start_tick + video.stream.duration - 1
-    return reader.start_tick + int(video.container.duration / 1_000_000 / reader.time_base)
+    return reader.start_tick + int((video.container.duration or 0) / 1_000_000 / reader.time_base)

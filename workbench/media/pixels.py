@@ -1,6 +1,6 @@
 """From a decoded frame to an upright RGB array."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
@@ -57,5 +57,6 @@ class PictureMaker:
 
 def display_matrix(frame: "VideoFrame") -> tuple[int, ...] | None:
     """Return the display matrix that travels with a frame, or None."""
-    data = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    side_data: Any = frame.side_data
+    data = side_data.get(SideDataType.DISPLAYMATRIX)
     return matrix_from_bytes(bytes(data)) if data is not None else None
