@@ -54,7 +54,8 @@ def run_embed(terminal: Terminal, work: Work, out: Path) -> int:
         WorkbenchError: If nothing could be embedded or saved.
     """
     check_ending(out, VECTOR_ENDINGS)
-    vectors, skipped = _embed(terminal, _load_model(work), _open_sources(terminal, work), work)
+    clips = _open_sources(terminal, work)
+    vectors, skipped = _embed(terminal, _load_model(work), clips, work)
     vectors.save(out)
     rate = f", {vectors.stats.rate:,.0f} clips/s" if vectors.stats.rate else ""
     terminal.say(f"{len(vectors):,} vectors of {vectors.dim} numbers in {out}{rate}", style="bold")
