@@ -30,6 +30,7 @@ _CARD = f"width:152px;border:1px solid {LINE};border-radius:6px;overflow:hidden;
 _PICTURE = (
     "display:block;width:100%;height:100px;object-fit:contain;background:var(--jp-layout-color2, #8882)"
 )
+_NAME = "font-size:12px;line-height:1.3;min-height:2.6em;overflow-wrap:anywhere"
 _GRID = "display:flex;flex-wrap:wrap;gap:8px;margin:6px 0 14px"
 _FIGURES = "font-variant-numeric:tabular-nums"
 
@@ -142,7 +143,7 @@ def _card(pictures: _Pictures, key: str, prefix: str, bars: Iterable[tuple[str, 
     full = escape(key)
     return (
         f'<div class="wb-card" style="{_CARD}">{pictures.tag(key)}<div style="padding:5px 7px 7px">'
-        f'<div title="{full}" style="font-size:12px;overflow-wrap:anywhere">{name}</div>{drawn}</div></div>'
+        f'<div title="{full}" style="{_NAME}">{name}</div>{drawn}</div></div>'
     )
 
 
