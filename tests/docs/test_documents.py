@@ -32,7 +32,7 @@ def test_shell__commands_exist(block: Block, line: str):
     program = Path(words[0]).name if words else ""
     if program == "make":
         targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        assert set(word for word in words[1:] if "=" not in word) <= set(targets)
+        assert {word for word in words[1:] if "=" not in word} <= set(targets)
     elif program == "workbench":
         check_workbench(words[1:])
     elif program.startswith("python") and "-m" in words:
