@@ -5,16 +5,15 @@ model writes ``embed_images``, a text-image model ``embed_text`` too, a video-te
 ``embed_videos`` and ``embed_text``. Everything below has a default that follows from those.
 """
 
-import gc
-import sys
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import EmbeddingSpaceError, InvalidParameterError, ModelInputError
+from models.errors import EmbeddingSpaceError, ModelInputError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images
+from models.interface import ModelInterface, model_ids
 from models.vectors import EmbeddingSpace, as_rows, unit_rows
 
 if TYPE_CHECKING:
@@ -29,63 +28,6 @@ __all__ = [
     "model_ids",
     "unit_rows",
 ]
-
-
-class ModelInterface(ABC):
-    """What every model offers, whatever it computes.
-
-    The constructor stores options and nothing else; ``setup`` loads. A subclass may spell
-    ``model_id_names`` as a plain method: ``model_ids(model)`` reads both. It may also offer a
-    classmethod ``download_weights_on_node(model_dir)`` that fetches its weights once a machine.
-    """
-
-    @property
-    @abstractmethod
-    def model_id_names(self) -> list[str]:
-        """Ids of everything this model loads weights from, for example hub ids."""
-
-    @abstractmethod
-    def setup(self) -> None:
-        """Load the weights and make the model ready to use."""
-
-    def unload(self) -> None:
-        """Drop the network (``self._model``) and give its memory back.
-
-        The object stays: ``setup()`` loads it again. Calling it twice does no harm.
-        """
-        if getattr(self, "_model", None) is not None:
-            self._model = None
-        gc.collect()
-        _empty_device_caches()
-
-
-def model_ids(model: Any) -> list[str]:
-    """Read the ids of a model, whether ``model_id_names`` is a property or a method.
-
-    Args:
-        model: A model object.
-
-    Returns:
-        The ids; empty when the model declares none.
-
-    Raises:
-        InvalidParameterError: If ``model_id_names`` gives something else than strings.
-
-    Example:
-        >>> class Method:
-        ...     def model_id_names(self):
-        ...         return ["me/m"]
-        >>> model_ids(Method())
-        ['me/m']
-    """
-    names = getattr(model, "model_id_names", [])
-    names = names() if callable(names) else names
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise InvalidParameterError(
-            f"model_id_names of {type(model).__name__} gives {names!r}; a list of strings is expected."
-        )
-    return list(names)
 
 
 class ImageEmbeddingModel(ModelInterface):
@@ -301,14 +243,3 @@ class VideoTextEmbeddingModel(TextImageEmbeddingModel):
     def _still(self, clip: np.ndarray) -> np.ndarray:
         """Repeat the only frame of a one-frame clip; leave every other clip alone."""
         return np.repeat(clip, self.get_target_num_frames(), axis=0) if len(clip) == 1 else clip
-
-
-def _empty_device_caches() -> None:
-    """Return cached accelerator memory to the system, if torch is loaded at all."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.conformance_checks import CHECKS, NotApplicableError, unload_problems
-from models.conformance_probes import Probe
+from models.conformance_checks import CHECKS
+from models.conformance_probes import NotApplicableError, Probe
+from models.conformance_unload import unload_problems
 from models.known_answers import known_answer_frames
 from models.reprs import html_table, text_table
 

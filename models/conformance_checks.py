@@ -3,26 +3,28 @@
 An empty list means that the check holds. For a property the "problem" says what is not so.
 """
 
-import gc
-import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from models.base import model_ids
-from models.conformance_probes import HEIGHT, LONG_TEXT, WIDTH, Probe, Side, as_numpy
-from models.errors import ModelInputError, ModelNotReadyError
+from models.conformance_probes import (
+    HEIGHT,
+    LONG_TEXT,
+    WIDTH,
+    NotApplicableError,
+    Probe,
+    Side,
+    as_numpy,
+    distance,
+)
+from models.errors import ModelInputError
 from models.known_answers import known_answer_drift, known_answer_frames
-from models.reprs import readable_size
 
 UNIT_TOLERANCE = 1e-3
 SAME = 1e-4  # two rows closer than this are the same vector
 _READERS = {"images": "as_rgb_images", "clips": "as_rgb_clips", "texts": "as_texts"}
-
-
-class NotApplicableError(Exception):
-    """The model lacks what the check looks at."""
 
 
 def ids_problems(probe: Probe) -> list[str]:
@@ -93,7 +95,7 @@ def order_problems(probe: Probe) -> list[str]:
         rows = side.rows()
         for name, other in (("turned round", turned), ("one by one", alone)):
             nearest = ((rows[:, None] - other[None]) ** 2).sum(axis=2).argmin(axis=1)
-            if nearest.tolist() != list(range(len(rows))) and _off(rows, other) > probe.tolerance:
+            if nearest.tolist() != list(range(len(rows))) and distance(rows, other) > probe.tolerance:
                 problems.append(f"{side.name}: rows are not in the order of the inputs ({name}).")
                 break
     return problems
@@ -104,7 +106,7 @@ def batch_problems(probe: Probe) -> list[str]:
     problems = []
     for side in _sides(probe):
         alone = np.concatenate([side.rows([item]) for item in side.inputs])
-        off = _off(side.rows(), alone)
+        off = distance(side.rows(), alone)
         if not off <= probe.tolerance:
             problems.append(f"{side.name}: alone and in a batch differ by {off:.2g}.")
     return problems
@@ -114,7 +116,7 @@ def padding_problems(probe: Probe) -> list[str]:
     """A short text keeps its vector beside a long one."""
     side = _need(probe.side("texts"))
     alone, beside = side.rows([side.inputs[0]])[0], side.rows([side.inputs[0], LONG_TEXT])[0]
-    off = _off(alone, beside)
+    off = distance(alone, beside)
     return [] if off <= probe.tolerance else [f"Beside a long text it moves by {off:.2g}: padding leaks in."]
 
 
@@ -123,7 +125,7 @@ def repeat_problems(probe: Probe) -> list[str]:
     return [
         f"{side.name}: two runs differ by {off:.2g}."
         for side in _sides(probe)
-        if not (off := _off(side.rows(), side.rows())) <= probe.tolerance
+        if not (off := distance(side.rows(), side.rows())) <= probe.tolerance
     ]
 
 
@@ -132,7 +134,7 @@ def forms_problems(probe: Probe) -> list[str]:
     problems = []
     for side in _sides(probe):
         for name, expected, value in _forms(side):
-            off = _off(as_numpy(side.embed(value)), expected)
+            off = distance(as_numpy(side.embed(value)), expected)
             if not off <= probe.tolerance:
                 problems.append(f"{side.name}: {name} differ by {off:.2g}.")
     return problems
@@ -145,14 +147,14 @@ def steps_problems(probe: Probe) -> list[str]:
         raise NotApplicableError
     clips = side.inputs if side.name == "clips" else [image[None] for image in side.inputs]
     rows = as_numpy(model.embed_preprocessed([model.preprocess_clip(clip) for clip in clips]))
-    off = _off(rows, side.rows())
+    off = distance(rows, side.rows())
     return [] if off <= probe.tolerance else [f"The two steps and the one call differ by {off:.2g}."]
 
 
 def color_problems(probe: Probe) -> list[str]:
     """Trading red and blue changes the vector."""
     side = _need(probe.pictures)
-    off = _off(side.rows(), side.rows([picture[..., ::-1].copy() for picture in side.inputs]))
+    off = distance(side.rows(), side.rows([picture[..., ::-1].copy() for picture in side.inputs]))
     return [] if off > SAME else ["Red and blue may be traded without any effect."]
 
 
@@ -170,7 +172,7 @@ def frame_order_problems(probe: Probe) -> list[str]:
     """A clip played backwards has another vector."""
     side = _need(probe.side("clips"))
     moving = [known_answer_frames("moving-square", (probe.num_frames, HEIGHT, WIDTH, 3))]
-    off = _off(side.rows(moving), side.rows([clip[::-1].copy() for clip in moving]))
+    off = distance(side.rows(moving), side.rows([clip[::-1].copy() for clip in moving]))
     return [] if off > SAME else ["A clip and its reverse have the same vector."]
 
 
@@ -191,26 +193,6 @@ def known_answer_problems(probe: Probe) -> list[str]:
     if not answers:
         raise NotApplicableError
     return known_answer_drift(probe.model, answers, low_precision=probe.tolerance > 1e-2)
-
-
-def unload_problems(probe: Probe) -> list[str]:
-    """``unload`` gives the memory back; ``setup`` then restores the model."""
-    model, side = probe.model, probe.sides[0]
-    if not callable(getattr(model, "unload", None)):
-        raise NotApplicableError
-    before = side.rows()
-    watched = [(weakref.ref(tensor), tensor.nbytes) for tensor in _tensors(model)]
-    model.unload()
-    gc.collect()
-    kept = sum(size for tensor, size in watched if tensor() is not None)
-    problems = []
-    if kept * 10 > sum(size for _, size in watched):
-        problems.append(f"{readable_size(kept)} stay after unload(): keep the network in self._model only.")
-    if watched:
-        problems += _unloaded_problems(side)
-    model.setup()
-    off = _off(before, side.rows())
-    return problems if off <= probe.tolerance else [*problems, f"After setup() vectors differ by {off:.2g}."]
 
 
 CHECKS: tuple[tuple[str, str, Callable[[Probe], list[str]]], ...] = (
@@ -248,13 +230,6 @@ def _need(side: Side | None) -> Side:
     return side
 
 
-def _off(rows: np.ndarray, others: np.ndarray) -> float:
-    """Largest difference; infinite when the shapes or values cannot be compared."""
-    if rows.shape != others.shape or not (np.isfinite(rows).all() and np.isfinite(others).all()):
-        return float("inf")
-    return float(np.abs(rows - others).max())
-
-
 def _forms(side: Side) -> Iterator[tuple[str, np.ndarray, Any]]:
     """Other forms of the good inputs: name, expected rows, value."""
     import torch
@@ -289,25 +264,3 @@ def _refusal(side: Side, value: Any) -> str:
     except Exception as error:
         return f"raises {type(error).__name__} instead of ModelInputError"
     return "is accepted"
-
-
-def _unloaded_problems(side: Side) -> list[str]:
-    """An unloaded model says that it is not ready."""
-    try:
-        side.embed(side.inputs[:1])
-    except ModelNotReadyError:
-        return []
-    except Exception as error:
-        return [f"After unload() it raises {type(error).__name__} instead of ModelNotReadyError."]
-    return ["After unload() it still answers."]
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    """Tensors that a model holds: its own, and those of its networks."""
-    import torch
-
-    for value in vars(model).values():
-        if isinstance(value, torch.nn.Module):
-            yield from (*value.parameters(), *value.buffers())
-        elif isinstance(value, torch.Tensor):
-            yield value

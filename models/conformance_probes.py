@@ -1,6 +1,7 @@
 """What ``check_model`` shows to a model: pictures, clips and texts, good ones and bad ones."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,10 @@ HEIGHT, WIDTH = 48, 64
 PATTERNS = ("ramp", "moving-square", "checker", "noise")
 TEXTS = ("a red ball", "a large blue star moving to the left", "green")
 LONG_TEXT = " ".join(["a small yellow ring that spins over a grey background"] * 3)
+
+
+class NotApplicableError(Exception):
+    """The model lacks what a check looks at."""
 
 
 @dataclass(frozen=True)
@@ -103,28 +108,38 @@ def as_numpy(rows: Any) -> np.ndarray:
     return np.asarray(rows, dtype=np.float64)
 
 
+def distance(rows: np.ndarray, others: np.ndarray) -> float:
+    """Largest difference of two arrays; infinite when they cannot be compared."""
+    if rows.shape != others.shape or not (np.isfinite(rows).all() and np.isfinite(others).all()):
+        return float("inf")
+    return float(np.abs(rows - others).max())
+
+
 def _num_frames(model: Any) -> int:
-    """T of a model; 8 for one that does not say."""
-    stated = getattr(model, "num_frames", None)
+    """T of a model; 8 for one that does not say, or not before it is set up."""
+    stated = None
+    with suppress(Exception):
+        stated = model.num_frames
     return stated if isinstance(stated, int) and stated > 0 else 8
 
 
 def _make_ready(model: Any, sides: Sequence[Side]) -> None:
     """Set a model up that is not; any other trouble will show in the checks."""
-    try:
-        if getattr(model, "_model", model) is None and callable(getattr(model, "setup", None)):
+    ready = getattr(model, "_model", model) is not None
+    with suppress(Exception):
+        try:
+            if ready and sides:
+                sides[0].embed(sides[0].inputs[:1])
+        except ModelNotReadyError:
+            ready = False
+        if not ready:
             model.setup()
-        elif sides:
-            sides[0].embed(sides[0].inputs[:1])
-    except ModelNotReadyError:
-        model.setup()
-    except Exception:
-        return
 
 
 def _tolerance(model: Any) -> float:
     """Equal inputs agree closely in float32 on a processor, less so elsewhere."""
-    if "16" in str(getattr(model, "dtype", "float32")):
+    parameters = getattr(getattr(model, "_model", None), "parameters", tuple)
+    if any("16" in str(tensor.dtype) for tensor in parameters()):
         return 2e-2
     return 1e-4 if str(getattr(model, "device", "cpu")) == "cpu" else 2e-3
 

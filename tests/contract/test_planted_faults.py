@@ -6,6 +6,7 @@ import torch
 
 from models.auto import AutoModel
 from models.conformance import check_model
+from models.errors import ModelNotReadyError
 from models.inputs import as_rgb_clips
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel, MotionModel
@@ -267,6 +268,64 @@ def test_a_model_that_cannot_be_set_up__is_a_report_and_no_crash(tmp_path):
     report = check_model(TinyTorchModel(str(tmp_path)))
     assert not report.passed
     assert "ModelNotReadyError" in report.check("shape").detail
+
+
+def test_a_model_that_is_ready_only_after_setup__is_set_up_once_it_says_so():
+    class Late(MotionModel):
+        ready = False
+
+        @property
+        def num_frames(self):
+            if not self.ready:
+                raise ModelNotReadyError("not yet")
+            return 4
+
+        def setup(self):
+            self.ready = True
+
+        def embed_images(self, images):
+            return super().embed_images(images) if self.num_frames else None
+
+    assert check_model(Late()).passed
+
+
+def test_a_model_whose_setup_fails_late__is_a_report_and_no_crash():
+    class Never(MotionModel):
+        def embed_images(self, images):
+            raise ModelNotReadyError("not yet")
+
+        def setup(self):
+            raise OSError("disk full")
+
+    assert "ModelNotReadyError: not yet" in check_model(Never()).check("shape").detail
+
+
+def test_a_model_that_could_not_be_set_up_again__is_not_unloaded():
+    class Plain:
+        unloaded = False
+
+        def embed_text(self, texts):
+            return MotionModel().embed_text(texts)
+
+        def unload(self):
+            self.unloaded = True
+
+    model = Plain()
+    assert check_model(model).passed
+    assert not model.unloaded
+
+
+def test_low_precision__is_held_to_what_it_can_do(tiny_package):
+    class Low(TinyTorchModel):
+        def setup(self):
+            super().setup()
+            self._model.to(torch.bfloat16)
+
+        def preprocess_clip(self, frames):
+            return super().preprocess_clip(frames).bfloat16()
+
+    report = report_of(Low, tiny_package)
+    assert report.passed, str(report)
 
 
 def test_without_unload__the_model_stays_as_it_is(tiny_package):
