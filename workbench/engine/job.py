@@ -157,8 +157,8 @@ class EmbedJob:
             try:
                 outcome = self._outcome(error)
                 self.tell()
-            except BaseException as problem:
-                outcome, self._final = problem, "failed"
+            except BaseException as problem:  # of two problems the first one tells more
+                outcome, self._final = error or problem, "failed"
             if isinstance(outcome, BaseException):
                 self._future.set_exception(outcome)
             else:

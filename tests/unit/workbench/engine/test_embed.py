@@ -456,3 +456,15 @@ def test_submit_embed__progress_is_drawn_when_asked_for(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     submit_embed(MeanColorModel(), colourful(3), progress=True).result(60)
     assert "3 of 3 clips" in sys.stderr.getvalue()
+
+
+def test_job__of_two_problems_the_first_is_told():
+    clips = colourful(2)
+    clips[1].error = ZeroDivisionError("the bug")
+
+    def listener(progress):
+        if progress.finished:
+            raise LookupError("painter is gone")
+
+    with pytest.raises(ZeroDivisionError, match="the bug"):
+        submit_embed(MeanColorModel(), clips, on_progress=listener).result(60)
