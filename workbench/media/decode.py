@@ -29,6 +29,7 @@ from workbench.media.packets import Collector, FrameReader, PacketReader, TimesR
 from workbench.media.pixels import PictureMaker, display_matrix
 
 _SMALL_FILE_BYTES = 2 << 20
+_LONGEST_BELIEVED_S = 4 * 3600.0  # a longer one is checked: damaged headers state years
 _SEEK_FROM_S = 10.0
 _JITTER_S = 0.002  # containers round time stamps to milliseconds
 
@@ -257,10 +258,12 @@ def _first_matrix(path: Path) -> tuple[int, ...] | None:
 def _duration_s(video: OpenVideo) -> float:
     """Return the length from the headers, else from the time stamps of the last packets."""
     stream = video.stream
-    if stream.duration and stream.duration > 0 and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    reader = PacketReader(video)
     stated_s = (video.container.duration or 0) / 1_000_000
+    if stream.duration and stream.duration > 0 and stream.time_base:
+        stated_s = float(stream.duration * stream.time_base)
+        if stated_s <= _LONGEST_BELIEVED_S:
+            return stated_s
+    reader = PacketReader(video)
     if stated_s and video.container.size > _SMALL_FILE_BYTES:
         reader.seek(stated_s)
     rate = stream.average_rate or stream.guessed_rate or 25

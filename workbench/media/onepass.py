@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from workbench.media.container import OpenVideo
     from workbench.media.frames import Frames
 
-WHOLE_FILE_BYTES = 96 << 20  # up to this size all packets are kept while a file is read
+WHOLE_FILE_BYTES = 32 << 20  # up to this size all packets are kept while a file is read
+_MOST_HELD_BYTES = 256 << 20
 _WINDOW_S = 10.0  # moments closer than this share one seek
 _LONGEST_STEP_BACK_S = 600.0
 
@@ -171,10 +172,16 @@ def _packets_around(video: "OpenVideo", reader: PacketReader, first: int, last: 
         goal = first - int(back_s / reader.time_base)
         video.container.seek(goal, stream=video.stream, backward=True)
         packets = _read_until(video, last, key_by=first)
-        if packets:
+        if packets and (_is_usable(video, packets[0]) or packets[0].pts == reader.first_pts):
             return packets
         back_s = max(1.0, back_s * 3)
     raise StrangeFileError("no key frame found by seeking")
+
+
+def _is_usable(video: "OpenVideo", packet: "Packet") -> bool:
+    """Tell whether a key frame is a place to start; the first packet of a file always is."""
+    kind = entry_kind(video.codec, bytes(packet), video.stream.codec_context.extradata)
+    return kind is not Entry.UNUSABLE
 
 
 def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
@@ -190,7 +197,7 @@ def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
             break  # landed too late; the caller steps back
         packets.append(packet)
         held += packet.size
-        if held > WHOLE_FILE_BYTES * 4:
+        if held > _MOST_HELD_BYTES:
             raise StrangeFileError("key frames are too far apart to keep what lies between")
         if packet.dts > last:
             break

@@ -36,6 +36,7 @@ class PacketReader:
         ticks = [packet.pts for packet in self._peeked if packet.pts is not None and not packet.is_discard]
         self.time_base: Fraction = video.stream.time_base or Fraction(1, 1000)
         self.start_tick: int = min(ticks, default=0)
+        self.first_pts = self._peeked[0].pts if self._peeked else None
         self.note = ""
 
     def __iter__(self) -> Iterator["Packet"]:
@@ -63,11 +64,21 @@ class PacketReader:
     def _tolerant(self, video: "OpenVideo") -> Iterator["Packet"]:
         """Yield packets with content until the end or the first read error."""
         try:
-            for packet in video.container.demux(video.stream):
+            for packet in _all_packets(video):
                 if packet.size:
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
             self.note = f"The file ends early ({getattr(error, 'strerror', None) or error})."
+
+
+def _all_packets(video: "OpenVideo") -> Iterator["Packet"]:
+    """Demux the stream; PyAV trips over packets of streams that begin later, which do not matter."""
+    while True:
+        try:
+            yield from video.container.demux(video.stream)
+        except IndexError:
+            continue
+        return
 
 
 def shows_by_dts(video: "OpenVideo") -> bool:

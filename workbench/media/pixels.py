@@ -18,6 +18,9 @@ _FULL_RANGE = 2
 class PictureMaker:
     """Converts frames of one video: right colours, transparency on white, upright, one size.
 
+    The first frame sets the size and the way up for all, also where a damaged or spliced file
+    changes them: the pictures of one clip go into one array.
+
     Args:
         max_side: Shrink so that the longer side has at most this many pixels; None keeps size.
         even: Round sizes down to even numbers, as video encoders want.
@@ -28,11 +31,13 @@ class PictureMaker:
         self._max_side = max_side
         self._even = even
         self._size: tuple[int, int] | None = None
+        self._matrix: tuple[int, ...] | None = None
 
     def __call__(self, frame: "VideoFrame") -> np.ndarray:
         """Return the frame as RGB uint8 (H, W, 3)."""
         if self._size is None:
             self._size = self._target_size(frame.width, frame.height)
+            self._matrix = display_matrix(frame)
         width, height = self._size
         transparent = any(part.is_alpha for part in frame.format.components) or frame.format.name == "pal8"
         picture = self._reformatter.reformat(
@@ -45,7 +50,7 @@ class PictureMaker:
             interpolation="AREA" if self._max_side else None,
             threads=1,
         ).to_ndarray()
-        return upright(on_white(picture) if transparent else picture, display_matrix(frame))
+        return upright(on_white(picture) if transparent else picture, self._matrix)
 
     def _target_size(self, width: int, height: int) -> tuple[int, int]:
         """Fit a stored size into the wished one, keeping its shape."""

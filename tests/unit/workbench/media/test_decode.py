@@ -289,3 +289,13 @@ def test_pictures_between__far_into_a_film(ramp: Path, monkeypatch) -> None:
     monkeypatch.setattr("workbench.media.decode._SEEK_FROM_S", 0.5)
     got = list(pictures_between(ramp, 2.55, 2.8, max_side=32))
     assert ramp_numbers(np.stack([picture for _, picture in got])) == [25, 26, 27]
+
+
+def test_frames_at__films_joined_into_one_file(tmp_path: Path) -> None:
+    silent = write_ramp(tmp_path / "silent.ts", b_frames=2)
+    sound = write_ramp(tmp_path / "sound.ts", num_frames=20, sound=True)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(silent.read_bytes() + sound.read_bytes())  # times start again, a stream begins
+    got = frames_at(joined, [0.05, 2.95, 3.05, 3.95, 4.95])
+    assert ramp_numbers(got.data) == [0, 29, 0, 9, 19]
+    assert (np.diff(got.times_s) > 0).all()
