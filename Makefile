@@ -12,7 +12,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 OUT ?= demo
 NOTEBOOK ?= notebooks/01_first_ranking.ipynb
 LAB_ARGS ?=
