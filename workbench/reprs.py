@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MOST_PROMPTS = 8  # a saved notebook stays small: each picture is about 4 kB
 MOST_CARDS = 4
 MOST_CLIPS = 12
-MOST_SKIPPED = 50
+MOST_LISTED = 50
 POSTER_SIDE = 144
 
 TEXT = "var(--jp-ui-font-color1, inherit)"
@@ -115,6 +115,7 @@ def embeddings_html(embeddings: "Embeddings") -> str:
         parts.append(_warning("Stopped early: run it again with the same store to go on."))
     cards = (_card(pictures, key, "", []) for key in embeddings.keys[:MOST_CLIPS])
     parts += [_grid(cards), _rest(len(embeddings) - MOST_CLIPS, "clips"), _skipped(embeddings.skipped)]
+    parts.append(_folded("with a note", list(embeddings.notes.items())))
     return _box(parts)
 
 
@@ -194,14 +195,19 @@ def _rest(count: int, word: str) -> str:
 
 
 def _skipped(skipped: Sequence[Any]) -> str:
-    """What has no row, folded away."""
-    if not skipped:
+    """What has no row."""
+    return _folded("skipped", [(one.key, one.reason) for one in skipped])
+
+
+def _folded(word: str, lines: Sequence[tuple[str, str]]) -> str:
+    """A list of keys with what there is to say of each, folded away."""
+    if not lines:
         return ""
     rows = "".join(
-        f"<li><code>{escape(one.key)}</code>: {escape(one.reason)}</li>" for one in skipped[:MOST_SKIPPED]
+        f"<li><code>{escape(key)}</code>: {escape(text)}</li>" for key, text in lines[:MOST_LISTED]
     )
-    rest = _rest(len(skipped) - MOST_SKIPPED, "skipped")
-    return f"<details><summary>{len(skipped):,} skipped</summary><ul>{rows}</ul>{rest}</details>"
+    rest = _rest(len(lines) - MOST_LISTED, word)
+    return f"<details><summary>{len(lines):,} {escape(word)}</summary><ul>{rows}</ul>{rest}</details>"
 
 
 def _box(parts: Iterable[str]) -> str:

@@ -169,6 +169,8 @@ def test_load__a_tampered_file_is_refused(tmp_path, embedded):
 def test_repr_html__names_are_text(embedded):
     html = embedded._repr_html_()
     assert "1 skipped" in html
+    assert "1 with a note" in html
+    assert "one frame missing" in html
     assert "&lt;b&gt;broken" in html
     assert "<b>broken" not in html
     assert (
