@@ -127,22 +127,19 @@ class Workbench(Panel):
             self._ranks.prompts = [prompts] if isinstance(prompts, str) else list(prompts)
 
     def _lay_out(self) -> None:
-        """Put the parts in their places: choose, load and embed; ask and look; inspect."""
+        """Put the parts in their places: the job on top; choose and load, ask and look, inspect below."""
         session = self.session
         picker = ModelPicker(session, status=False, card_is_open=False)
         loader = ClipLoader(session, status=False)
-        embed, rank = EmbedPanel(session, status=False), RankPanel(session, status=False)
-        inspector = Inspector(session, status=False)
         self._top = html.block(hook="wb-top")
-        job = embed.take_job_box()
+        bar = [EmbedPanel(session, status=False), StatusLine(session)]
         columns = [
-            hooked(ipywidgets.VBox([picker, loader, embed]), "wb-rail"),
-            hooked(ipywidgets.VBox([rank]), "wb-main"),
-            hooked(ipywidgets.VBox([inspector]), "wb-side"),
+            hooked(ipywidgets.VBox([picker, loader]), "wb-rail"),
+            hooked(ipywidgets.VBox([RankPanel(session, status=False)]), "wb-main"),
+            hooked(ipywidgets.VBox([Inspector(session, status=False)]), "wb-side"),
         ]
         body = hooked(ipywidgets.Box(columns), "wb-body")
-        bar = hooked(ipywidgets.Box([job, StatusLine(session)]), "wb-jobbar")
-        self._fill(self._top, bar, body)
+        self._fill(self._top, hooked(ipywidgets.Box(bar), "wb-jobbar"), body)
         self.add_class("wb-app")
         self._follow(session, ["clips", "model_id", "model"], self._paint_top)
 

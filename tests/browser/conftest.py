@@ -29,12 +29,13 @@ def chromium():
         browser = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGS)
         context = browser.new_context(viewport={"width": 1440, "height": 1000})
         context.set_default_timeout(TIMEOUT_MS)
+        playwright.expect.set_options(timeout=TIMEOUT_MS)
         yield context
         browser.close()
 
 
 @pytest.fixture
-def open_notebook(lab, chromium, request):
+def open_notebook(lab, chromium, request, repo_root):
     """Write cells to a notebook, open it, run all cells, and hand over the page."""
     pages = []
 
@@ -55,9 +56,27 @@ def open_notebook(lab, chromium, request):
         return page
 
     yield open_it
-    for page in pages:
+    for number, page in enumerate(pages):
+        if getattr(request.node, "failed", False):
+            page.screenshot(path=_artefacts(repo_root) / f"failed-{request.node.name}-{number}.png")
         page.close()
     lab.shut_kernels_down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Let fixtures know whether the test failed."""
+    report = yield
+    if report.when == "call":
+        item.failed = report.failed
+    return report
+
+
+def _artefacts(root: Path) -> Path:
+    """The folder of pictures, which git ignores."""
+    folder = root / "artefacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def run_all(page) -> None:
@@ -65,13 +84,11 @@ def run_all(page) -> None:
 
 
 @pytest.fixture
-def shot(repo_root: Path, request):
+def shot(repo_root: Path):
     """Keep a picture of the page under artefacts/."""
-    folder = repo_root / "artefacts"
 
     def keep(page, name: str) -> Path:
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{name}.png"
+        path = _artefacts(repo_root) / f"{name}.png"
         page.screenshot(path=path)
         return path
 

@@ -19,7 +19,7 @@ CHROMIUM = next(
 )
 ARGS = ["--no-sandbox", "--disable-dev-shm-usage", "--enable-unsafe-swiftshader"]
 TOKEN = "test-token"
-START_S = 60
+START_S = 180
 READY = """() => { const w = window.jupyterapp && window.jupyterapp.shell.currentWidget;
     const k = w && w.sessionContext && w.sessionContext.session && w.sessionContext.session.kernel;
     return k && k.status === 'idle'; }"""
@@ -131,7 +131,8 @@ def _environment(home: Path) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
     }
-    return {**os.environ, **{name: str(home / folder) for name, folder in folders.items()}}
+    own = {name: str(home / folder) for name, folder in folders.items()}
+    return {**os.environ, **own, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def _command(root: Path, port: int) -> list[str]:

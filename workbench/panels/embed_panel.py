@@ -34,15 +34,11 @@ class EmbedPanel(Panel):
         self._bar = hooked(ipywidgets.FloatProgress(min=0.0, max=1.0), "wb-progress wb-grow")
         self._words = html.block(hook="wb-progress-text")
         self._skipped = html.block(hook="wb-skipped")
-        self.job_box = hooked(ipywidgets.HBox([self._bar, self._words, self._stop]), "wb-row wb-job")
-        self.run_box = hooked(ipywidgets.HBox([self._plan, self._embed]), "wb-row")
-        self._fill(html.block(html.heading("Embed")), self.run_box, self.job_box, self._skipped)
+        plan = hooked(ipywidgets.HBox([self._plan, self._embed]), "wb-row wb-plan-row")
+        job = hooked(ipywidgets.HBox([self._bar, self._words, self._stop]), "wb-row wb-job")
+        heading = html.block(html.heading("Embed"), hook="wb-title-row")
+        self._fill(heading, plan, job, self._skipped)
         self._wire()
-
-    def take_job_box(self) -> ipywidgets.HBox:
-        """Hand progress and Stop over, to be shown elsewhere."""
-        self.children = [child for child in self.children if child is not self.job_box]
-        return self.job_box
 
     def _wire(self) -> None:
         """Connect widgets and controller both ways."""

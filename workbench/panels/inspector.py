@@ -3,7 +3,7 @@
 from workbench.controllers.inspect import InspectController
 from workbench.controllers.media import MediaProvider
 from workbench.panels import html
-from workbench.panels.base import Panel, hooked
+from workbench.panels.base import Panel
 from workbench.session import Session
 from workbench.widgets import Player
 
@@ -26,9 +26,10 @@ class Inspector(Panel):
     def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
         super().__init__(session, status=status)
         self.controller = InspectController.of(self.session)
-        self._player = hooked(Player(MediaProvider.of(self.session)), "wb-player")
+        self._player = Player(MediaProvider.of(self.session))
         self._problem = html.block(hook="wb-problem")
         self._fill(html.block(html.heading("Inspector")), self._player, self._problem)
+        self.add_class("wb-inspector")
         names = ["key", "detail", "frame_times_s", "strip_text"]
         self._follow(self.controller, names, self._paint)
         self._follow(self.controller, "problem", self._paint_problem)

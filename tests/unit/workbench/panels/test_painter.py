@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from itertools import pairwise
 
 from workbench.panels.painter import Painter
 from workbench.session import Session
@@ -14,9 +15,12 @@ def test_ask__without_a_loop_paints_at_once_in_the_same_thread():
 def test_ask__many_wishes_from_a_thread_cost_few_paints_and_end_on_the_last_value():
     async def main():
         painter, state, seen = Painter(Session(), interval_s=0.02), [0], []
+        last = asyncio.Event()
 
         def paint():
             seen.append((state[0], threading.get_ident()))
+            if state[0] == 2000:
+                last.set()
 
         def work():
             for number in range(1, 2001):
@@ -24,8 +28,7 @@ def test_ask__many_wishes_from_a_thread_cost_few_paints_and_end_on_the_last_valu
                 painter.ask(paint)
 
         await asyncio.to_thread(work)
-        while seen[-1:] == [] or seen[-1][0] != 2000:
-            await asyncio.sleep(0.001)
+        await last.wait()
         return seen
 
     seen = asyncio.run(main())
@@ -37,20 +40,18 @@ def test_ask__many_wishes_from_a_thread_cost_few_paints_and_end_on_the_last_valu
 def test_ask__rounds_keep_their_distance():
     async def main():
         painter, times = Painter(Session(), interval_s=0.05), []
-        loop = asyncio.get_running_loop()
+        loop, enough = asyncio.get_running_loop(), asyncio.Event()
 
         def paint():
             times.append(loop.time())
-            if len(times) < 4:
-                painter.ask(paint)
+            painter.ask(paint) if len(times) < 4 else enough.set()
 
         painter.ask(paint)
-        while len(times) < 4:
-            await asyncio.sleep(0.001)
+        await enough.wait()
         return times
 
     times = asyncio.run(main())
-    assert all(later - earlier >= 0.045 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.045 for earlier, later in pairwise(times))
 
 
 def test_ask__an_error_is_shown_and_the_others_still_paint():
@@ -68,10 +69,14 @@ def test_ask__an_error_is_shown_and_the_others_still_paint():
 
 def test_call__hops_to_the_home_thread():
     async def main():
-        painter, where = Painter(Session()), []
-        await asyncio.to_thread(painter.call, lambda: where.append(threading.get_ident()))
-        while not where:
-            await asyncio.sleep(0.001)
+        painter, where, called = Painter(Session()), [], asyncio.Event()
+
+        def note():
+            where.append(threading.get_ident())
+            called.set()
+
+        await asyncio.to_thread(painter.call, note)
+        await called.wait()
         return where
 
     assert asyncio.run(main()) == [threading.get_ident()]

@@ -166,8 +166,8 @@ def test_rank_panel__selection_is_one_for_all(session, pictures):
     assert hook(panel, "wb-results").selection == "blue.png"
     assert hook(loader, "wb-clips").selection == "blue.png"
     assert inspector.controller.wait(WAIT_S)
-    assert hook(inspector, "wb-player").key == "blue.png"
-    assert len(hook(inspector, "wb-player").frame_times_s) == 1
+    assert inspector._player.key == "blue.png"
+    assert len(inspector._player.frame_times_s) == 1
 
 
 def test_rank_panel__a_selection_the_session_refuses_is_shown(session, pictures):
