@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from models.families.spriteclip.grammar import COLOURS, MOTIONS, SHAPES, Scene, SpriteObject, describe, held_out
+from models.families.spriteclip.grammar import (
+    COLOURS,
+    MOTIONS,
+    SHAPES,
+    Scene,
+    SpriteObject,
+    describe,
+    held_out,
+)
 from models.families.spriteclip.objective import caption_codes
 from models.families.spriteclip.phrases import draw_mention
 from models.families.spriteclip.preprocessing import INPUT_SIZES, NUM_FRAMES
 from models.families.spriteclip.synthesis import FAMILY, Shard, codes_to_scene
+from models.families.spriteclip.tokenizer import Tokenizer, pad
 
-if TYPE_CHECKING:
-    from models.families.spriteclip.tokenizer import Tokenizer
-
-__all__ = ["CAPTIONS_PER_CLIP", "Batch", "draw_batch", "pad"]
+__all__ = ["CAPTIONS_PER_CLIP", "Batch", "draw_batch"]
 
 CAPTIONS_PER_CLIP = 2
-_SIZE_SHARES = (6, 6, 2, 1, 1)  # sixteenths of a batch for each picture size
+_SIZE_SHARES = (7, 7, 2)  # sixteenths of a batch for each picture size
 
 
 def _swapped(*pairs: tuple[str, str]) -> np.ndarray:
@@ -107,11 +112,13 @@ def _augmented(
 
 
 def _tints(count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Small changes of brightness, contrast and colour cast, folded into the scaling to -1..1."""
-    gain = rng.uniform(0.92, 1.06, (count, 1)) * rng.uniform(0.97, 1.03, (count, 3))
-    shift = rng.uniform(-6, 6, (count, 1)) + rng.uniform(-2, 2, (count, 3))
-    scaled = (gain / 127.5, shift / 127.5 - 1.0)
-    return tuple(torch.from_numpy(array).bfloat16().view(count, 1, 1, 1, 3) for array in scaled)
+    """Small changes of brightness and contrast, folded into the scaling to -1..1."""
+    gain, shift = rng.uniform(0.92, 1.06, count), rng.uniform(-7, 7, count)
+    gains, shifts = (
+        torch.from_numpy(array).bfloat16().view(count, 1, 1, 1, 1)
+        for array in (gain / 127.5, shift / 127.5 - 1.0)
+    )
+    return gains, shifts
 
 
 def _captions(
@@ -130,15 +137,3 @@ def _captions(
             numbers.append(sequence[: tokenizer.max_tokens])
             codes.append(caption_codes(scene, mention))
     return pad(numbers, 12), np.stack(codes)
-
-
-def pad(sequences: list[list[int]], multiple: int = 1) -> torch.Tensor:
-    """Stack number sequences, filled up with 0 to a multiple of a length.
-
-    Example:
-        >>> pad([[1, 2], [1]]).tolist()
-        [[1, 2], [1, 0]]
-    """
-    longest = max(len(sequence) for sequence in sequences)
-    length = -(-longest // multiple) * multiple
-    return torch.tensor([sequence + [0] * (length - len(sequence)) for sequence in sequences])

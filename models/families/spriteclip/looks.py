@@ -95,7 +95,9 @@ class Look:
     backdrop: BackdropLook
 
 
-def draw_look(scene: Scene, rng: np.random.Generator, *, aspect: float, duration_s: float, plain: bool) -> Look:
+def draw_look(
+    scene: Scene, rng: np.random.Generator, *, aspect: float, duration_s: float, plain: bool
+) -> Look:
     """Draw a look for a scene.
 
     Args:
@@ -184,7 +186,9 @@ def _draw_form(item: SpriteObject, look: ObjectLook, rng: np.random.Generator) -
         look.shading = rng.uniform(-0.3, 0.3)
 
 
-def _draw_growth(item: SpriteObject, radius: float, rng: np.random.Generator, *, plain: bool) -> tuple[float, float]:
+def _draw_growth(
+    item: SpriteObject, radius: float, rng: np.random.Generator, *, plain: bool
+) -> tuple[float, float]:
     """Draw first and last scale: the size of the caption is met at the start, the end or between."""
     factor = 2.6 if plain else _log_uniform(rng, 1.5, 4.0)
     anchor = 0.5 if plain else float(rng.choice([0.0, 0.5, 0.5, 1.0, rng.random()]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,9 +21,9 @@ class NetworkConfig:
     num_tokens: int
     max_tokens: int = 40
     embedding_dim: int = 256
-    stem: tuple[int, int, int] = (16, 48, 96)
+    stem: tuple[int, int] = (48, 96)
     video_width: int = 192
-    video_layers: int = 3
+    video_layers: int = 2
     text_width: int = 160
     text_layers: int = 2
     head_width: int = 32
@@ -31,6 +32,11 @@ class NetworkConfig:
     def to_dict(self) -> dict[str, object]:
         """As plain values for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        """From what ``to_dict`` gave, read back from JSON."""
+        return cls(**(values | {"stem": tuple(values["stem"])}))
 
 
 class _Block(nn.Module):
@@ -41,7 +47,7 @@ class _Block(nn.Module):
         self.heads = width // head_width
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 3 * width), nn.Linear(3 * width, width)
+        self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         count, length, width = x.shape
@@ -63,58 +69,77 @@ def _softmax(scores: torch.Tensor) -> torch.Tensor:
 class _AttentionPool(nn.Module):
     """A few learnt queries look at all tokens; their answers are laid side by side."""
 
-    def __init__(self, width: int, queries: int, dim: int) -> None:
+    def __init__(self, width: int, queries: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.query = nn.Parameter(torch.randn(queries, width) * width**-0.5)
-        self.key, self.value = nn.Linear(width, width), nn.Linear(width, width)
-        self.out = nn.Linear(queries * width, dim)
+        self.query = nn.Linear(width, queries)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.norm(x)
-        weights = _softmax(self.query.to(x.dtype) @ self.key(x).transpose(-1, -2))
-        return self.out((weights @ self.value(x)).flatten(1))
+        weights = _softmax(self.query(x).transpose(1, 2))
+        return (weights @ x).flatten(1)
 
 
 class _VideoTower(nn.Module):
-    """Per-frame convolutions, then all frames of a place mixed at once, then attention over places."""
+    """Per-frame convolutions, then all 8 frames of a place mixed at once, then attention over places.
+
+    Means and maxima of every level go straight to the output beside the attention, so that
+    colours and backdrops are learnt within the first minutes and bindings after them.
+    """
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        first, second, third = config.stem
+        first, second = config.stem
         width = config.video_width
-        self.conv1 = nn.Conv2d(3, first, 3, 2, 1)
-        self.conv2 = nn.Conv2d(first, second, 3, 2, 1)
-        self.conv3 = nn.Conv2d(second, third, 3, 2, 1)
-        self.norm = nn.LayerNorm(third)
-        self.mix1, self.mix2 = nn.Linear(NUM_FRAMES * third, width), nn.Linear(width, width)
+        self.conv1 = nn.Conv2d(3, first, 7, 4, 3, bias=False)
+        self.conv2 = nn.Conv2d(first, second, 3, 2, 1, bias=False)
+        self.mix = nn.Linear(NUM_FRAMES * second, width, bias=False)
+        self.near = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.merge = nn.Conv2d(width, width, 3, 2, 1, bias=False)
+        self.far = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.norm1, self.norm2 = _batch_norm(first), _batch_norm(second)
+        self.norm3, self.norm4, self.norm5, self.norm6 = (_batch_norm(width) for _ in range(4))
         self.place = nn.Sequential(nn.Linear(10, width), nn.ReLU(), nn.Linear(width, width))
-        self.near = nn.Conv2d(width, width, 3, 1, 1)
-        self.merge = nn.Conv2d(width, width, 3, 2, 1)
         self.blocks = nn.ModuleList(_Block(width, config.head_width) for _ in range(config.video_layers))
-        self.pool = _AttentionPool(width, config.pool_queries, config.embedding_dim)
+        self.pool = _AttentionPool(width, config.pool_queries)
+        levels = 2 * (second + 2 * width) + config.pool_queries * width
+        self.out = nn.Linear(levels, config.embedding_dim)
+        # takes away what all clips share: without it the cosine of any two stays near 1
+        self.centre = nn.BatchNorm1d(config.embedding_dim, momentum=0.03)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalised frames (B, 8, h, w, 3) to features (B, D)."""
-        grid = self._places(x)
-        grid = grid + functional.relu(self.near(grid))
-        x = self.merge(functional.relu(grid)).permute(0, 2, 3, 1).flatten(1, 2)
-        for block in self.blocks:
-            x = block(x)
-        return self.pool(x)
+        """Normalised frames (B, 8, h, w, 3) of one picture size to features (B, D)."""
+        return self.centre(self.features(x))
 
-    def _places(self, x: torch.Tensor) -> torch.Tensor:
-        """One vector per place, of all 8 frames there: (B, width, h / 8, w / 8)."""
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Features before centring, which in training needs the whole batch."""
         count = len(x)
         x = x.flatten(0, 1).permute(0, 3, 1, 2)
-        x = functional.relu(self.conv1(x), inplace=True)
-        x = functional.relu(self.conv2(x), inplace=True)
-        x = functional.relu(self.conv3(x), inplace=True)
-        channels, height, width = x.shape[1:]
-        x = self.norm(x.permute(0, 2, 3, 1)).view(count, NUM_FRAMES, height * width, channels)
-        x = self.mix1(x.transpose(1, 2).reshape(count, height * width, -1))
-        x = self.mix2(functional.relu(x)) + self.place(_coordinates(height, width, x))
-        return x.view(count, height, width, -1).permute(0, 3, 1, 2)
+        x = functional.relu(self.norm1(self.conv1(x)), inplace=True)
+        x = functional.relu(self.norm2(self.conv2(x)), inplace=True)
+        low = x.permute(0, 2, 3, 1).reshape(count, NUM_FRAMES, -1, x.shape[1])
+        grid = self.mix(low.transpose(1, 2).flatten(2)).view(count, *x.shape[2:], -1).permute(0, 3, 1, 2)
+        grid = functional.relu(self.norm3(grid))
+        grid = grid + functional.relu(self.norm4(self.near(grid)))
+        top = functional.relu(self.norm5(self.merge(grid)))
+        top = top + functional.relu(self.norm6(self.far(top)))
+        height, width = top.shape[2:]
+        tokens = top.flatten(2).transpose(1, 2)
+        levels = [*_ends(low.flatten(1, 2)), *_ends(grid.flatten(2).transpose(1, 2)), *_ends(tokens)]
+        tokens = tokens + self.place(_coordinates(height, width, tokens))
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.out(torch.cat([*levels, self.pool(tokens)], 1))
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Batch norm whose running averages last about a hundred calls."""
+    return nn.BatchNorm2d(channels, momentum=0.02)
+
+
+def _ends(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and maximum over places, (B, C) each."""
+    return x.mean(1), x.amax(1)
 
 
 def _coordinates(height: int, width: int, like: torch.Tensor) -> torch.Tensor:
@@ -139,8 +164,14 @@ class _TextTower(nn.Module):
         self.blocks = nn.ModuleList(_Block(width, config.head_width) for _ in range(config.text_layers))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(2 * width, config.embedding_dim)
+        self.centre = nn.BatchNorm1d(config.embedding_dim, momentum=0.03)
 
     def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Token numbers (B, L) to features (B, D)."""
+        return self.centre(self.features(numbers))
+
+    def features(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Features before centring."""
         real = numbers > 0
         x = self.words(numbers) + self.order[: numbers.shape[1]]
         bias = torch.zeros(real.shape, device=x.device).masked_fill(~real, -1e4)[:, None, None]

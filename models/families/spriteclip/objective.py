@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from models.families.spriteclip.grammar import BACKGROUNDS, COLOURS, MOTIONS, SHAPES, SIZES
 from models.families.spriteclip.phrases import ATTRIBUTES, Mention
@@ -120,12 +119,20 @@ def _known(values: np.ndarray, present: np.ndarray, size: int) -> np.ndarray:
 
 
 def attribute_loss(head: nn.Module, rows: torch.Tensor, codes: np.ndarray) -> torch.Tensor:
-    """Cross-entropy of all attributes read from unit rows (N, D) by one head for both towers."""
+    """Cross-entropy of all attributes read from unit rows (N, D) by one head for both towers.
+
+    Two objects share the probability of an attribute; rows in which it was not told do not count.
+    """
     targets, weights = (torch.from_numpy(array).to(rows.device) for array in attribute_targets(codes))
     logits = head(rows * rows.shape[1] ** 0.5)
-    raw = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    raw = raw * weights * (1.0 + 4.0 * targets)
-    return raw.sum() / weights.sum() * 10.0
+    total = logits.new_zeros(())
+    sizes = [*_SINGLE_SIZES, *_PAIR_SIZES]
+    parts = zip(logits.split(sizes, 1), targets.split(sizes, 1), weights.split(sizes, 1), strict=True)
+    for values, wanted, weight in parts:
+        shares = wanted / wanted.sum(1, keepdim=True).clamp(min=1.0)
+        loss = -(shares * values.log_softmax(1)).sum(1)
+        total = total + (loss * weight[:, 0]).sum() / weight[:, 0].sum().clamp(min=1.0)
+    return total / len(sizes)
 
 
 def contrastive_loss(

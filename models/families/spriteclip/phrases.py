@@ -34,7 +34,7 @@ NAMES = {
     None: "",
     "object": "object thing shape figure something sprite",
 }
-_GO = "move move move slide glide drift travel go float fly head shift".split()
+_GO = ["move", "move", "move", "slide", "glide", "drift", "travel", "go", "float", "fly", "head", "shift"]
 _WAYS = {
     "left": "left|left|to the left|leftward|leftwards|from right to left|towards the left|toward the left side",
     "right": "right|right|to the right|rightward|rightwards|from left to right|towards the right",
@@ -61,7 +61,7 @@ _BEFORE = {
     "blink": "blinking|flashing|flickering",
     "still": "still|static|stationary|motionless|unmoving|fixed|immobile",
 }
-_ON = "on|on|on|against|over|in front of|with".split("|")
+_ON = ["on", "on", "on", "against", "over", "in front of", "with"]
 _BACKDROP = "background|background|background|backdrop|field|surface"
 _BACKDROPS = {
     "black": "{a} black {b}|{a} plain black {b}|black|a dark {b}|{a} solid black {b}",
@@ -71,7 +71,22 @@ _BACKDROPS = {
     "stripes": "{a} striped {b}|stripes|{a} stripy {b}|{a} {b} of stripes|{a} {b} with stripes|{a} banded {b}",
     "noise": "{a} noisy {b}|noise|{a} noise {b}|random noise|{a} grainy {b}|static noise|{a} {b} of noise|tv static",
 }
-_OPENINGS = "|||||a video of|a clip of|a photo of|there is|a video showing|this clip shows|we see|footage of|an image of".split("|")
+_OPENINGS = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "a video of",
+    "a clip of",
+    "a photo of",
+    "there is",
+    "a video showing",
+    "this clip shows",
+    "we see",
+    "footage of",
+    "an image of",
+]
 _DOUBLE = {"spin", "drop", "get", "sit", "put"}
 _PLAIN_MOTION = {"left": "moving left", "right": "moving right", "up": "moving up", "down": "moving down"} | {
     "grow": "growing",
@@ -181,7 +196,9 @@ def inflect(verb: str, form: str) -> str:
     """
     head, _, tail = verb.partition(" ")
     if head == "not":
-        return {"s": "does not ", "": "do not ", "ing": "not "}[form] + (inflect(tail, "ing") if form == "ing" else tail)
+        return {"s": "does not ", "": "do not ", "ing": "not "}[form] + (
+            inflect(tail, "ing") if form == "ing" else tail
+        )
     if form == "s":
         head += "es" if head.endswith(("sh", "o", "ss", "x")) else "s"
     elif form == "ing":
@@ -207,7 +224,9 @@ def _noun(item: SpriteObject, told: frozenset[str], rng: np.random.Generator, *,
     return noun + ("es" if noun.endswith(("ss", "x", "plus")) else "" if noun.endswith("s") else "s")
 
 
-def _thing(item: SpriteObject, told: frozenset[str], rng: np.random.Generator, *, plural: bool = False) -> str:
+def _thing(
+    item: SpriteObject, told: frozenset[str], rng: np.random.Generator, *, plural: bool = False
+) -> str:
     """Say one object (or two alike) with everything that is told about it."""
     before = [_name(getattr(item, name), rng) for name in ("size", "colour") if name in told]
     motion_before = "motion" in told and rng.random() < 0.18
@@ -218,7 +237,9 @@ def _thing(item: SpriteObject, told: frozenset[str], rng: np.random.Generator, *
     after = ""
     if "colour" in told and rng.random() < 0.06:
         before = [word for word in before if NAMES[item.colour].split().count(word) == 0]
-        after = f" that is {_name(item.colour, rng)}" if rng.random() < 0.7 else f" in {_name(item.colour, rng)}"
+        after = (
+            f" that is {_name(item.colour, rng)}" if rng.random() < 0.7 else f" in {_name(item.colour, rng)}"
+        )
     article = _pick("two|two|two|a pair of|2", rng) if plural else _pick("a|a|a|the|one|", rng)
     noun = _noun(item, told, rng, plural=plural)
     words = " ".join(word for word in [article, *before, noun] if word) + after

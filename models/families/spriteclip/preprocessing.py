@@ -1,12 +1,13 @@
 """Frames of any clip to the small picture stack that the video tower reads.
 
-A clip is squeezed into one of five pictures of equal area, the one nearest to its aspect
+A clip is squeezed into one of three pictures of equal area, the one nearest to its aspect
 ratio, so that a small sprite in a wide clip keeps its pixels.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 __all__ = ["INPUT_SIZES", "NUM_FRAMES", "PREPROCESSING", "frame_choice", "input_size", "to_network_input"]
 
 NUM_FRAMES = 8
-INPUT_SIZES = ((96, 96), (72, 128), (128, 72), (48, 192), (192, 48))
+INPUT_SIZES = ((96, 96), (72, 128), (128, 72))
 PREPROCESSING = "spriteclip-area9216-bilinear-aa"
 
 
@@ -40,18 +41,19 @@ def input_size(height: int, width: int) -> tuple[int, int]:
     """Choose the network picture (height, width) nearest to an aspect ratio.
 
     Example:
-        >>> input_size(240, 320), input_size(360, 640), input_size(640, 160)
-        ((96, 96), (72, 128), (192, 48))
+        >>> input_size(240, 320), input_size(360, 640), input_size(640, 360)
+        ((96, 96), (72, 128), (128, 72))
     """
     aspect = math.log(width / height)
     return min(INPUT_SIZES, key=lambda size: abs(math.log(size[1] / size[0]) - aspect))
 
 
-def to_network_input(frames: np.ndarray) -> torch.Tensor:
+def to_network_input(frames: np.ndarray, size: tuple[int, int] | None = None) -> torch.Tensor:
     """Sample and shrink one clip.
 
     Args:
         frames: uint8 RGB (T, H, W, 3), any T from 1.
+        size: Network picture (height, width); None chooses by the aspect ratio.
 
     Returns:
         uint8 tensor (8, h, w, 3) with (h, w) one of ``INPUT_SIZES``.
@@ -60,11 +62,14 @@ def to_network_input(frames: np.ndarray) -> torch.Tensor:
         >>> to_network_input(np.zeros((20, 90, 160, 3), np.uint8)).shape
         torch.Size([8, 72, 128, 3])
     """
-    if len(frames) != NUM_FRAMES:
-        frames = frames[frame_choice(len(frames))]
-    size = input_size(*frames.shape[1:3])
-    pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
-    if tuple(pixels.shape[2:]) == size:
-        return pixels.permute(0, 2, 3, 1).contiguous()
-    small = functional.interpolate(pixels, size, mode="bilinear", antialias=True)
-    return small.permute(0, 2, 3, 1).contiguous()
+    wanted, places = np.unique(frame_choice(len(frames)), return_inverse=True)
+    size = size or input_size(*frames.shape[1:3])
+    chosen = np.ascontiguousarray(frames[wanted] if len(wanted) < len(frames) else frames)
+    with warnings.catch_warnings():
+        # frames of a decoder may be read-only; nothing here writes to them
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        pixels = torch.from_numpy(chosen)
+    if tuple(pixels.shape[1:3]) != size:
+        view = pixels.permute(0, 3, 1, 2)
+        pixels = functional.interpolate(view, size, mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+    return pixels[torch.from_numpy(places)].contiguous()

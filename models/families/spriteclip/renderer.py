@@ -148,7 +148,9 @@ def _draw_object(frame: np.ndarray, shape: str, look: ObjectLook, time_s: float,
         return
     x = (np.arange(left, right, dtype=np.float32) + 0.5 - centre[0])[None, :] / (radius * look.stretch[0])
     y = (np.arange(top, bottom, dtype=np.float32) + 0.5 - centre[1])[:, None] / (radius * look.stretch[1])
-    distance = _distance(shape, look, *_turned(x, y, look.angle + 2 * np.pi * look.turns * time_s / duration_s))
+    distance = _distance(
+        shape, look, *_turned(x, y, look.angle + 2 * np.pi * look.turns * time_s / duration_s)
+    )
     _blend(frame[top:bottom, left:right], distance, radius, look, opacity, y)
 
 

@@ -23,7 +23,7 @@ from models.families.spriteclip.grammar import (
     variant,
 )
 from models.families.spriteclip.looks import draw_look
-from models.families.spriteclip.preprocessing import INPUT_SIZES, NUM_FRAMES, to_network_input
+from models.families.spriteclip.preprocessing import INPUT_SIZES, NUM_FRAMES, input_size, to_network_input
 from models.families.spriteclip.renderer import draw_frames
 
 __all__ = ["FAMILY", "Shard", "codes_to_scene", "make_shard", "scene_to_codes", "synthetic_clip"]
@@ -63,13 +63,16 @@ def codes_to_scene(codes: np.ndarray) -> Scene:
     return Scene(tuple(objects), BACKGROUNDS[int(codes[0])])
 
 
-def synthetic_clip(scene: Scene, aspect: float, rng: np.random.Generator) -> np.ndarray:
+def synthetic_clip(
+    scene: Scene, aspect: float, rng: np.random.Generator, *, plain: bool = False
+) -> np.ndarray:
     """Draw the 8 frames that a model would see of a spoilt clip of a scene.
 
     Args:
         scene: What to show.
         aspect: Width divided by height of the clip that was "filmed".
         rng: Source of look, rate, length and damage.
+        plain: True for clear looks and no damage.
 
     Returns:
         uint8 RGB (8, H, W, 3) of 100 to 200 pixels a side for square clips.
@@ -84,9 +87,10 @@ def synthetic_clip(scene: Scene, aspect: float, rng: np.random.Generator) -> np.
     fps, wanted_s = float(rng.choice(_FPS)), rng.uniform(1.0, 6.0)
     count = max(NUM_FRAMES, round(wanted_s * fps))
     duration_s = count / fps
-    look = draw_look(scene, rng, aspect=width / height, duration_s=duration_s, plain=False)
+    look = draw_look(scene, rng, aspect=width / height, duration_s=duration_s, plain=plain)
     times_s = (np.arange(NUM_FRAMES) * 2 + 1) * count // (2 * NUM_FRAMES) / fps
-    return _spoil(draw_frames(scene, look, times_s, duration_s, width, height), rng)
+    frames = draw_frames(scene, look, times_s, duration_s, width, height)
+    return frames if plain else _spoil(frames, rng)
 
 
 def _spoil(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -132,7 +136,7 @@ class Shard:
         return cls(pixels, codes[:, 1:], codes[:, 0])
 
 
-def make_shard(path: Path, seed: int, index: int, families: int) -> Path:
+def make_shard(path: Path, seed: int, index: int, families: int, easy: float = 0.0) -> Path:
     """Render one shard; the same arguments always give the same bytes.
 
     Args:
@@ -140,6 +144,7 @@ def make_shard(path: Path, seed: int, index: int, families: int) -> Path:
         seed: Seed of the training run.
         index: Number of the shard.
         families: Number of families of ``FAMILY`` clips.
+        easy: Share of families with one object and a plain look.
 
     Returns:
         The path.
@@ -150,13 +155,16 @@ def make_shard(path: Path, seed: int, index: int, families: int) -> Path:
     pixels = np.empty((families * FAMILY, CLIP_BYTES), np.uint8)
     codes = np.empty((families * FAMILY, 11), np.int16)
     for family in range(families):
-        base, aspect = random_scene(rng, held_out_only=False), _draw_aspect(rng)
+        plain = rng.random() < easy
+        base = random_scene(rng, held_out_only=False, num_objects=1 if plain else None)
+        aspect = _draw_aspect(rng)
+        size = input_size(1000, round(1000 * aspect))  # one for the family: batches count on it
         for member in range(FAMILY):
             row = family * FAMILY + member
             scene = base if member == 0 else variant(base, rng)
-            clip = to_network_input(synthetic_clip(scene, aspect, rng))
+            clip = to_network_input(synthetic_clip(scene, aspect, rng, plain=plain), size)
             pixels[row] = clip.numpy().reshape(-1)
-            codes[row] = [INPUT_SIZES.index(tuple(clip.shape[1:3])), *scene_to_codes(scene)]
+            codes[row] = [INPUT_SIZES.index(size), *scene_to_codes(scene)]
     for name, array in (("pixels", pixels), ("codes", codes)):
         part = path.with_suffix(f".{name}.part{os.getpid()}")
         with part.open("wb") as file:

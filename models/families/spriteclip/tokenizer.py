@@ -7,12 +7,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import torch
+
 from models.families.spriteclip.lexicon import FILLERS, TOKENS, WORD_TO_TOKEN, base_forms
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Tokenizer"]
+__all__ = ["Tokenizer", "pad"]
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
@@ -93,3 +95,15 @@ def _token(word: str) -> str:
         if form in FILLERS:
             return ""
     return "<unknown>"
+
+
+def pad(sequences: list[list[int]], multiple: int = 1) -> torch.Tensor:
+    """Stack number sequences, filled up with 0 to a multiple of a length.
+
+    Example:
+        >>> pad([[1, 2], [1]]).tolist()
+        [[1, 2], [1, 0]]
+    """
+    longest = max(len(sequence) for sequence in sequences)
+    length = -(-longest // multiple) * multiple
+    return torch.tensor([sequence + [0] * (length - len(sequence)) for sequence in sequences])

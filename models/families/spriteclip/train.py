@@ -37,15 +37,15 @@ class TrainingConfig:
     """Everything a run depends on."""
 
     seed: int = 20
-    steps: int = 2400
+    steps: int = 1000
     clips: int = 256
-    warmup: int = 150
-    peak_rate: float = 1.6e-3
+    warmup: int = 60
+    peak_rate: float = 2e-3
     weight_decay: float = 0.02
-    shard_families: int = 768
+    shard_families: int = 512
     steps_per_shard: int = 50
-    window: int = 9
-    attribute_weight: float = 1.0
+    window: int = 8
+    attribute_weight: float = 4.0
     save_every: int = 40
 
 
@@ -139,9 +139,15 @@ class Trainer:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             sizes = [len(pixels) for pixels in batch.pixels]
             parts = zip(batch.pixels, batch.gain.split(sizes), batch.shift.split(sizes), strict=True)
-            video = torch.cat([self.network.video(x.bfloat16().mul_(gain).add_(shift)) for x, gain, shift in parts])
+            video = torch.cat(
+                [
+                    self.network.video.features(torch.addcmul(shift, x.bfloat16(), gain))
+                    for x, gain, shift in parts
+                ]
+            )
             text = self._encode_captions(batch.tokens)
-        video, text = (nn.functional.normalize(rows.float(), dim=-1) for rows in (video, text))
+        video, text = self.network.video.centre(video.float()), self.network.text.centre(text.float())
+        video, text = (nn.functional.normalize(rows, dim=-1) for rows in (video, text))
         fitting = torch.from_numpy(fits(batch.captions, batch.scenes))
         own = torch.from_numpy(batch.own)
         scale = self.network.log_scale.exp().clamp(max=100.0)
@@ -166,7 +172,8 @@ class Trainer:
         order = lengths.argsort(stable=True)
         half = len(order) // 2
         cut = min(-(-int(lengths[order[half - 1]]) // 4) * 4, tokens.shape[1])
-        rows = [self.network.text(tokens[order[:half], :cut]), self.network.text(tokens[order[half:]])]
+        encode = self.network.text.features
+        rows = [encode(tokens[order[:half], :cut]), encode(tokens[order[half:]])]
         return torch.cat(rows)[order.argsort()]
 
     def _next_batch(self) -> Batch:
@@ -196,7 +203,7 @@ class Trainer:
         """Render missing shards in parallel parts and drop those that left the window."""
         half = self.config.shard_families // _PARTS
         jobs = [
-            (self._path(index, part), self.config.seed, index * _PARTS + part, half)
+            (self._path(index, part), self.config.seed, index * _PARTS + part, half, easy_share(index))
             for index in missing
             for part in range(_PARTS)
         ]
@@ -232,6 +239,16 @@ class Trainer:
         sys.stdout.flush()
 
 
+def easy_share(shard: int) -> float:
+    """Share of plain clips in a shard: most of the first, none from the ninth on.
+
+    Example:
+        >>> easy_share(0), easy_share(8)
+        (0.8, 0.0)
+    """
+    return max(0.0, 0.8 - 0.1 * shard)
+
+
 def _start_worker() -> None:
     """One thread a rendering process: the processes share the cores."""
     torch.set_num_threads(1)
@@ -248,10 +265,14 @@ def _keep_memory() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Train, then write the weights as a model package."""
     parser = argparse.ArgumentParser(prog="python -m models.families.spriteclip.train", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/spriteclip"), help="folder of checkpoint and shards")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/spriteclip"), help="folder of checkpoint and shards"
+    )
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after this long, resumable")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
-    parser.add_argument("--steps", type=int, default=TrainingConfig.steps, help="length of the whole schedule")
+    parser.add_argument(
+        "--steps", type=int, default=TrainingConfig.steps, help="length of the whole schedule"
+    )
     parser.add_argument("--seed", type=int, default=TrainingConfig.seed)
     parser.add_argument("--package", type=Path, help="also write a model package here when complete")
     options = parser.parse_args(arguments)
@@ -261,7 +282,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.resume and trainer.resume():
         sys.stdout.write(f"resumed at step {trainer.step}\n")
     complete = trainer.run(minutes=options.minutes)
-    record = {"config": asdict(trainer.config), "step": trainer.step, "minutes": (time.monotonic() - began) / 60}
+    record = {
+        "config": asdict(trainer.config),
+        "step": trainer.step,
+        "minutes": (time.monotonic() - began) / 60,
+    }
     sys.stdout.write(json.dumps(record) + "\n")
     if complete and options.package:
         from models.families.spriteclip.package import write_package
