@@ -30,7 +30,7 @@ yellow triangle up                         | gradient | 240x320 | 24 | 2.0
 large magenta ring down                    | stripes  | 320x240 | 25 | 2.0
 cyan cross grow                            | black    | 320x320 | 24 | 2.5
 orange circle shrink                       | grey     | 320x240 | 24 | 2.0
-white square blink                         | stripes  | 320x240 | 20 | 3.0
+white square blink                         | stripes  | 320x240 | 20 | 3.3
 black star still                           | white    | 320x240 | 24 | 1.5
 small white star right                     | gradient | 426x240 | 30 | 2.0
 red triangle left                          | grey     | 320x240 | 24 | 2.0

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WHOLE_FILE_BYTES = 32 << 20  # up to this size all packets are kept while a file is read
 _MOST_HELD_BYTES = 256 << 20
 _WINDOW_S = 10.0  # moments closer than this share one seek
+_MOST_REORDERED = 32  # twice what any codec allows: this many later frames, then no earlier one
 _LONGEST_STEP_BACK_S = 600.0
 
 
@@ -187,19 +188,18 @@ def _is_usable(video: "OpenVideo", packet: "Packet") -> bool:
 def _read_until(video: "OpenVideo", last: int, key_by: int) -> list["Packet"]:
     """Read packets from the next key frame on until all later ones are shown after `last`."""
     packets: list[Packet] = []
-    held = 0
+    held = later = 0
     for packet in video.container.demux(video.stream):
         if not packet.size or (not packets and not packet.is_keyframe):
             continue
-        if packet.dts is None or packet.pts is None:
-            raise StrangeFileError("time stamps are missing")
-        if not packets and packet.pts > key_by:
+        if not packets and _stamp(packet) > key_by:
             break  # landed too late; the caller steps back
         packets.append(packet)
         held += packet.size
+        later += _stamp(packet) > last
         if held > _MOST_HELD_BYTES:
             raise StrangeFileError("key frames are too far apart to keep what lies between")
-        if packet.dts > last:
+        if later > _MOST_REORDERED or (packet.dts is not None and packet.dts > last):
             break
     return packets
 

@@ -107,5 +107,7 @@ def test_frames_at__seeks_in_large_files(name: str, tmp_path: Path, monkeypatch)
     times, pictures = reference(path, **KINDS[name])
     monkeypatch.setattr(onepass, "WHOLE_FILE_BYTES", 2000)
     monkeypatch.setattr(onepass, "_WINDOW_S", 0.5)
+    if name != "mpeg4.avi":  # reordered frames in AVI are always decoded from the start
+        monkeypatch.setattr("workbench.media.decode.decode_from_start", None)
     got = frames_at(path, [time + 0.01 for time in times] + [99.0])
     np.testing.assert_array_equal(got.data, np.stack([*pictures, pictures[-1]]))
