@@ -196,7 +196,7 @@ PLANTED = [
     ("planted", "check", "words"), PLANTED, ids=lambda value: getattr(value, "__name__", "")
 )
 def test_planted_fault__is_found_and_named(tiny_package, planted, check, words):
-    found = report_of(planted, tiny_package).check(check)
+    found = report_of(planted, tiny_package, unload=check == "unload").check(check)
     assert found.kind == "fault"
     assert not found.passed
     assert words in found.detail

@@ -6,12 +6,11 @@ import torch
 
 from models.base import (
     ImageEmbeddingModel,
-    ModelInterface,
     TextImageEmbeddingModel,
     VideoTextEmbeddingModel,
     model_ids,
 )
-from models.errors import EmbeddingSpaceError, InvalidParameterError, ModelInputError
+from models.errors import EmbeddingSpaceError, ModelInputError
 from tests.fakes import MeanColorModel, MotionModel, moving_clip, plain_clip
 
 
@@ -56,53 +55,9 @@ def test_dataclass_model__works():
     assert Model(scale=3.0).embed_text(["a"]).shape == (1, 2)
 
 
-def test_model_interface__asks_for_ids_and_setup():
-    with pytest.raises(TypeError, match=r"model_id_names.*setup"):
-        ModelInterface()
-
-
 @pytest.mark.parametrize("base", [ImageEmbeddingModel, TextImageEmbeddingModel, VideoTextEmbeddingModel])
 def test_embedding_classes__ask_only_for_embed_methods(base):
     assert all(name.startswith("embed_") for name in base.__abstractmethods__)
-
-
-def test_model_ids__property_and_method_and_none():
-    class AsProperty:
-        model_id_names = property(lambda self: ["a/b"])
-
-    class AsMethod:
-        def model_id_names(self):
-            return ("a/b", "c/d")
-
-    class AsText:
-        model_id_names = "a/b"
-
-    assert model_ids(AsProperty()) == ["a/b"]
-    assert model_ids(AsMethod()) == ["a/b", "c/d"]
-    assert model_ids(AsText()) == ["a/b"]
-    assert model_ids(object()) == []
-    assert model_ids(MotionModel()) == ["fakes/motion"]
-
-
-def test_model_ids__refuses_other_things():
-    class Wrong:
-        model_id_names = 3
-
-    with pytest.raises(InvalidParameterError, match="Wrong gives 3"):
-        model_ids(Wrong())
-
-
-def test_unload__drops_the_network_and_may_be_called_twice():
-    class Loaded(FiveLines):
-        def setup(self):
-            self._model = torch.nn.Linear(2, 2)
-
-    model = Loaded()
-    model.unload()
-    model.setup()
-    model.unload()
-    model.unload()
-    assert model._model is None
 
 
 def test_compare_embeddings__cosine_of_any_scale():
