@@ -7,13 +7,14 @@ cross proportions, other shades, other ideas of "small" and "large", and whole-p
 from __future__ import annotations
 
 import math
-import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
+    import random
+
     from models.families.spriteclip.grammar import Scene
 
 _RGB = {
@@ -83,7 +84,7 @@ def _sprites(scene: Scene, width: int, height: int, seconds: float, rng: random.
             )
             axis = 0 if across else 1
             box[axis], box[axis + 2] = index / 2, (index + 1) / 2
-        sprite = _Sprite(item, width, height, box, seconds, rng)
+        sprite = _Sprite(item, (width, height), box, seconds, rng)
         if index and item == first and rng.random() < 0.7:
             sprite.radius, sprite.rgb = sprites[0].radius, sprites[0].rgb
         sprites.append(sprite)
@@ -94,12 +95,12 @@ class _Sprite:
     """One moving polygon."""
 
     def __init__(
-        self, item: Any, width: int, height: int, box: list[float], seconds: float, rng: random.Random
+        self, item: Any, size: tuple[int, int], box: list[float], seconds: float, rng: random.Random
     ) -> None:
         self.item = item
         self.rgb = rng.choice(_RGB[item.colour])
         spans = {"small": _SMALL, "large": _LARGE, None: _MEDIUM}
-        self.radius = rng.uniform(*spans[item.size]) * min(width, height)
+        self.radius = rng.uniform(*spans[item.size]) * min(size)
         self.grow = rng.uniform(1.7, 3.0)
         self.style = rng.random()
         self.tilt = (
@@ -111,7 +112,7 @@ class _Sprite:
             if 0.1 < abs(self.turns) / 8 * symmetry % 1 < 0.9:
                 break
         self.hertz, self.phase = _visible_blink(seconds, rng)
-        self.start, self.stop = self._path(width, height, box, rng)
+        self.start, self.stop = self._path(*size, box, rng)
 
     def _path(
         self, width: int, height: int, box: list[float], rng: random.Random
@@ -147,7 +148,7 @@ class _Sprite:
         factor = 3 if smooth else 1
         side = math.ceil(radius * 2.2 + 4) * factor
         mask = Image.new("L", (side, side), 0)
-        _form(ImageDraw.Draw(mask), self.item.shape, side / 2, radius * factor, angle, self.style)
+        _form(ImageDraw.Draw(mask), self.item.shape, side / 2, radius * factor, angle=angle, style=self.style)
         mask = mask.resize((side // factor, side // factor), Image.Resampling.BOX) if factor > 1 else mask
         place = (round(x - mask.width / 2), round(y - mask.height / 2))
         picture.paste(Image.new("RGB", mask.size, self.rgb), place, mask)
@@ -163,7 +164,7 @@ def _visible_blink(seconds: float, rng: random.Random) -> tuple[float, float]:
 
 
 def _form(
-    draw: ImageDraw.ImageDraw, shape: str, middle: float, radius: float, angle: float, style: float
+    draw: ImageDraw.ImageDraw, shape: str, middle: float, radius: float, *, angle: float, style: float
 ) -> None:
     """Draw a white form into a mask."""
     box = [middle - radius, middle - radius, middle + radius, middle + radius]

@@ -42,7 +42,7 @@ def own_clip(scene: Scene, seed: int) -> tuple[np.ndarray, float]:
 
 def foreign_clip(scene: Scene, seed: int) -> tuple[np.ndarray, float]:
     """Draw a clip with the other renderer."""
-    return draw_clip(scene, random.Random(seed))
+    return draw_clip(scene, random.Random(seed))  # noqa: S311 - pictures, no secrets
 
 
 def through_h264(frames: np.ndarray, fps: float, folder: Path) -> np.ndarray:
@@ -63,9 +63,8 @@ def measure(model: SpriteCLIP, draw: object, sets: int, *, held_out: bool | None
     video = model.embed_videos(clips).numpy()
     text = model.embed_text([describe(scene) for scene in scenes]).numpy()
     single = np.array([len(scene.objects) == 1 for scene in scenes])
-    print(
-        f"{draw.__name__}, held out {held_out}: R@1 among 64: {recall_at_1(text, video):.3f} over {len(scenes)}"
-    )
+    found = recall_at_1(text, video)
+    print(f"{draw.__name__}, held out {held_out}: R@1 among 64: {found:.3f} over {len(scenes)}")
     hits = np.concatenate(
         [
             (text[k : k + 64] @ video[k : k + 64].T).argmax(1) == np.arange(64)

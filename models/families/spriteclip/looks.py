@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.families.spriteclip.backdrops import BackdropLook, draw_backdrop_look, log_uniform
+
 if TYPE_CHECKING:
     from models.families.spriteclip.grammar import Scene, SpriteObject
 
-__all__ = ["BackdropLook", "Look", "ObjectLook", "draw_look"]
+__all__ = ["Look", "ObjectLook", "draw_look"]
 
 # hue range in degrees, saturation range, value range
 _SHADES = {
@@ -70,24 +72,6 @@ class ObjectLook:
 
 
 @dataclass
-class BackdropLook:
-    """How the backdrop is drawn."""
-
-    kind: str
-    first: np.ndarray
-    second: np.ndarray
-    angle: float = 0.0
-    period: float = 0.2
-    duty: float = 0.5
-    soft: bool = False
-    cell: int = 1
-    coloured: bool = False
-    moving: bool = False
-    amplitude: float = 60.0
-    seed: int = 0
-
-
-@dataclass
 class Look:
     """One drawing of one scene."""
 
@@ -118,7 +102,7 @@ def draw_look(
         True
     """
     colours = [_shade(item.colour, rng, plain=plain) for item in scene.objects]
-    backdrop = _draw_backdrop(scene, colours, rng, plain=plain)
+    backdrop = draw_backdrop_look(scene, colours, rng, plain=plain)
     objects = [
         _draw_object(item, rgb, rng, duration_s=duration_s, plain=plain)
         for item, rgb in zip(scene.objects, colours, strict=True)
@@ -139,11 +123,6 @@ def _shade(colour: str, rng: np.random.Generator, *, plain: bool) -> np.ndarray:
     if colour not in ("white", "black") and rng.random() < 0.3:
         saturation, value = 1.0, 1.0
     return 255.0 * np.array(colorsys.hsv_to_rgb(hue / 360 % 1.0, saturation, value), np.float32)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Draw from low..high, every factor as likely."""
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _draw_object(
@@ -177,7 +156,7 @@ def _draw_form(item: SpriteObject, look: ObjectLook, rng: np.random.Generator) -
         look.angle = float(rng.choice([0.0, 0.0, 0.0, np.pi, np.pi / 2, -np.pi / 2]))
     if rng.random() < 0.22:
         look.angle += rng.uniform(0, 2 * np.pi)
-    look.ease = _log_uniform(rng, 0.7, 1.5) if rng.random() < 0.3 else 1.0
+    look.ease = log_uniform(rng, 0.7, 1.5) if rng.random() < 0.3 else 1.0
     look.softness = float(rng.choice([0.1, 1.0, 1.0, 1.8, 3.0]))
     if rng.random() < 0.12:
         level = rng.choice([0.0, 40.0, 128.0, 255.0])
@@ -190,7 +169,7 @@ def _draw_growth(
     item: SpriteObject, radius: float, rng: np.random.Generator, *, plain: bool
 ) -> tuple[float, float]:
     """Draw first and last scale: the size of the caption is met at the start, the end or between."""
-    factor = 2.6 if plain else _log_uniform(rng, 1.5, 4.0)
+    factor = 2.6 if plain else log_uniform(rng, 1.5, 4.0)
     anchor = 0.5 if plain else float(rng.choice([0.0, 0.5, 0.5, 1.0, rng.random()]))
     low = factor ** (-anchor)
     low = max(low, 0.03 / radius)
@@ -202,7 +181,7 @@ def _draw_growth(
 def _draw_turns(symmetry: int, rng: np.random.Generator) -> float:
     """Draw a number of turns that 8 sampled frames show as turning, not as standing still."""
     while True:
-        turns = _log_uniform(rng, 0.25, 3.0)
+        turns = log_uniform(rng, 0.25, 3.0)
         step = turns / _SAMPLED * symmetry % 1.0
         if 0.09 < step < 0.91:
             return turns if rng.random() < 0.5 else -turns
@@ -215,7 +194,7 @@ def _draw_blink(
     times = (np.arange(_SAMPLED) + 0.5) * duration_s / _SAMPLED
     need = 3 if plain else 1
     for _ in range(200):
-        hertz = _log_uniform(rng, 0.8, 5.0)
+        hertz = log_uniform(rng, 0.8, 5.0)
         duty = 0.5 if plain else rng.uniform(0.35, 0.65)
         phase = rng.random()
         shown = int((((times * hertz + phase) % 1.0) < duty).sum())
@@ -267,57 +246,3 @@ def _draw_path(
     start[axis], stop[axis] = begin, begin + travel
     stop[1 - axis] += rng.normal() * 0.01
     return (start, stop) if item.motion in ("right", "down") else (stop, start)
-
-
-def _draw_backdrop(
-    scene: Scene, colours: list[np.ndarray], rng: np.random.Generator, *, plain: bool
-) -> BackdropLook:
-    """Draw a backdrop against which the objects can be seen."""
-    kind = scene.background
-    if kind in ("black", "white", "grey"):
-        low, high = {"black": (0, 26), "white": (232, 255), "grey": (84, 184)}[kind]
-        level = {"black": 8, "white": 248, "grey": 128}[kind] if plain else rng.uniform(low, high)
-        rgb = np.full(3, level, np.float32) + (0 if plain else rng.normal(0, 2, 3).astype(np.float32))
-        return BackdropLook(kind, rgb, rgb)
-    look = BackdropLook(kind, *_draw_pair(kind, colours, rng, plain=plain), seed=int(rng.integers(2**31)))
-    look.angle = rng.choice([0.0, np.pi / 2]) if rng.random() < 0.6 else rng.uniform(0, np.pi * 2)
-    if kind == "gradient":
-        look.soft = rng.random() < 0.1
-        look.angle += np.pi * (rng.random() < 0.5)
-    elif kind == "stripes":
-        look.period = 0.2 if plain else _log_uniform(rng, 0.07, 0.4)
-        look.duty = 0.5 if rng.random() < 0.6 else rng.uniform(0.3, 0.7)
-        look.soft = rng.random() < 0.1
-        look.angle = look.angle if rng.random() < 0.75 else np.pi / 4 * rng.choice([-1, 1])
-    else:
-        look.cell = 1 if rng.random() < 0.6 else int(rng.integers(2, 7))
-        look.coloured = rng.random() < 0.4
-        look.moving = rng.random() < 0.5
-        look.amplitude = 70.0 if plain else _log_uniform(rng, 16, 140) * (1.0 if look.cell == 1 else 1.3)
-    return look
-
-
-def _draw_pair(
-    kind: str, colours: list[np.ndarray], rng: np.random.Generator, *, plain: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the two colours of a gradient or of stripes, or the mean of noise (twice)."""
-    careful = plain or rng.random() < 0.85
-    for _ in range(60):
-        first, second = _draw_tint(rng), _draw_tint(rng)
-        if kind == "noise":
-            first = np.full(3, rng.uniform(70, 180)) if rng.random() < 0.8 else first * 0.6 + 50
-            second = first
-        line = [first, 0.5 * (first + second), second] if kind == "gradient" else [first, second]
-        clear = min(float(np.linalg.norm(spot - rgb)) for spot in line for rgb in colours)
-        apart = float(np.linalg.norm(first - second))
-        if (clear > 85 or not careful) and (kind == "noise" or apart > (70 if kind == "gradient" else 50)):
-            break
-    return first.astype(np.float32), second.astype(np.float32)
-
-
-def _draw_tint(rng: np.random.Generator) -> np.ndarray:
-    """Draw any colour; half of the time a grey."""
-    if rng.random() < 0.5:
-        return np.full(3, rng.choice([0.0, 255.0, rng.uniform(0, 255), rng.uniform(0, 255)]))
-    saturation, value = rng.uniform(0.25, 1.0), rng.uniform(0.15, 1.0)
-    return 255.0 * np.array(colorsys.hsv_to_rgb(rng.random(), saturation, value))

@@ -5,6 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.families.spriteclip.wording import (
+    BACKDROP,
+    BACKDROPS,
+    BEFORE,
+    DOUBLE,
+    GO,
+    NAMES,
+    ON,
+    OPENINGS,
+    PLAIN_MOTION,
+    VERBS,
+    WAYS,
+)
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -13,88 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Mention", "describe", "draw_mention"]
 
 ATTRIBUTES = ("colour", "shape", "size", "motion")
-NAMES = {
-    "red": "red red red crimson scarlet ruby",
-    "green": "green green green lime emerald",
-    "blue": "blue blue blue navy azure cobalt",
-    "yellow": "yellow yellow yellow gold golden lemon",
-    "magenta": "magenta magenta magenta fuchsia pink purple",
-    "cyan": "cyan cyan cyan turquoise aqua teal",
-    "orange": "orange orange orange tangerine amber",
-    "white": "white white white ivory",
-    "black": "black black black ebony",
-    "circle": "circle circle ball disc disk dot sphere",
-    "square": "square square square box block",
-    "triangle": "triangle",
-    "star": "star",
-    "ring": "ring ring donut hoop annulus",
-    "cross": "cross cross plus",
-    "small": "small small tiny little mini",
-    "large": "large large big huge giant",
-    None: "",
-    "object": "object thing shape figure something sprite",
-}
-_GO = ["move", "move", "move", "slide", "glide", "drift", "travel", "go", "float", "fly", "head", "shift"]
-_WAYS = {
-    "left": "left|left|to the left|leftward|leftwards|from right to left|towards the left|toward the left side",
-    "right": "right|right|to the right|rightward|rightwards|from left to right|towards the right",
-    "up": "up|up|upward|upwards|to the top|towards the top|from bottom to top|from the bottom to the top",
-    "down": "down|down|downward|downwards|to the bottom|towards the bottom|from top to bottom",
-}
-_VERBS = {
-    "up": "rise|ascend|climb|rise up|ascend",
-    "down": "fall|descend|drop|sink|fall down",
-    "grow": "grow|grow|expand|enlarge|swell|inflate|get bigger|get larger|become bigger|increase in size|zoom in",
-    "shrink": "shrink|shrink|contract|deflate|get smaller|become smaller|decrease in size|zoom out",
-    "spin": "spin|spin|rotate|turn|revolve|twirl|whirl|spin around|turn around|rotate in place|spin in place",
-    "blink": "blink|blink|flash|flicker|strobe|flash on and off|turn on and off|appear and disappear|blink on and off",
-    "still": "stay still|remain still|stand still|stay motionless|stay in place|rest|sit still|not move|stay put",
-}
-_BEFORE = {
-    "left": "left-moving|leftward-moving|leftward-sliding",
-    "right": "right-moving|rightward-moving|rightward-sliding",
-    "up": "rising|ascending|upward-moving|climbing",
-    "down": "falling|descending|downward-moving|dropping",
-    "grow": "growing|expanding|swelling",
-    "shrink": "shrinking|contracting",
-    "spin": "spinning|rotating|turning|revolving",
-    "blink": "blinking|flashing|flickering",
-    "still": "still|static|stationary|motionless|unmoving|fixed|immobile",
-}
-_ON = ["on", "on", "on", "against", "over", "in front of", "with"]
-_BACKDROP = "background|background|background|backdrop|field|surface"
-_BACKDROPS = {
-    "black": "{a} black {b}|{a} plain black {b}|black|a dark {b}|{a} solid black {b}",
-    "white": "{a} white {b}|{a} plain white {b}|white|{a} solid white {b}",
-    "grey": "{a} grey {b}|{a} gray {b}|grey|{a} plain gray {b}|{a} solid grey {b}",
-    "gradient": "{a} gradient {b}|a gradient|{a} graded {b}|{a} fading {b}|{a} smooth gradient {b}|{a} shaded {b}",
-    "stripes": "{a} striped {b}|stripes|{a} stripy {b}|{a} {b} of stripes|{a} {b} with stripes|{a} banded {b}",
-    "noise": "{a} noisy {b}|noise|{a} noise {b}|random noise|{a} grainy {b}|static noise|{a} {b} of noise|tv static",
-}
-_OPENINGS = [
-    "",
-    "",
-    "",
-    "",
-    "",
-    "a video of",
-    "a clip of",
-    "a photo of",
-    "there is",
-    "a video showing",
-    "this clip shows",
-    "we see",
-    "footage of",
-    "an image of",
-]
-_DOUBLE = {"spin", "drop", "get", "sit", "put"}
-_PLAIN_MOTION = {"left": "moving left", "right": "moving right", "up": "moving up", "down": "moving down"} | {
-    "grow": "growing",
-    "shrink": "shrinking",
-    "spin": "spinning",
-    "blink": "blinking",
-    "still": "standing still",
-}
 
 
 @dataclass(frozen=True)
@@ -131,16 +63,21 @@ def describe(scene: Scene, rng: np.random.Generator | None = None, mention: Ment
         return _keywords(scene, told, rng)
     things = _things(scene, told, rng)
     if not told.background:
-        return f"{_pick(_OPENINGS, rng)} {things}".strip()
-    backdrop = _backdrop_words(scene.background, rng)
+        return f"{_pick(OPENINGS, rng)} {things}".strip()
+    return _on_backdrop(things, scene.background, rng)
+
+
+def _on_backdrop(things: str, background: str, rng: np.random.Generator) -> str:
+    """Say the things and what is behind them, in one of several orders."""
+    backdrop = _backdrop_words(background, rng)
     draw = rng.random()
     if draw < 0.12:
-        return f"{_pick(_ON[:5], rng)} {backdrop}, {things}"
+        return f"{_pick(ON[:5], rng)} {backdrop}, {things}"
     if draw < 0.18:
         return f"{things}, {backdrop}"
     if draw < 0.24:
-        return f"{things}. the background is {scene.background}"
-    return f"{_pick(_OPENINGS, rng)} {things} {_pick(_ON, rng)} {backdrop}".strip()
+        return f"{things}. the background is {background}"
+    return f"{_pick(OPENINGS, rng)} {things} {_pick(ON, rng)} {backdrop}".strip()
 
 
 def draw_mention(scene: Scene, rng: np.random.Generator) -> Mention:
@@ -202,17 +139,17 @@ def inflect(verb: str, form: str) -> str:
     if form == "s":
         head += "es" if head.endswith(("sh", "o", "ss", "x")) else "s"
     elif form == "ing":
-        stem = head[:-1] if head.endswith("e") else head + head[-1] * (head in _DOUBLE)
+        stem = head[:-1] if head.endswith("e") else head + head[-1] * (head in DOUBLE)
         head = stem + "ing"
     return f"{head} {tail}".strip()
 
 
 def _motion_words(motion: str, form: str, rng: np.random.Generator) -> str:
     """Say a motion as a verb phrase."""
-    ways = _WAYS.get(motion)
-    if ways and (motion not in _VERBS or rng.random() < 0.6):
-        return f"{inflect(_pick(_GO, rng), form)} {_pick(ways, rng)}"
-    return inflect(_pick(_VERBS[motion], rng), form)
+    ways = WAYS.get(motion)
+    if ways and (motion not in VERBS or rng.random() < 0.6):
+        return f"{inflect(_pick(GO, rng), form)} {_pick(ways, rng)}"
+    return inflect(_pick(VERBS[motion], rng), form)
 
 
 def _noun(item: SpriteObject, told: frozenset[str], rng: np.random.Generator, *, plural: bool) -> str:
@@ -231,7 +168,7 @@ def _thing(
     before = [_name(getattr(item, name), rng) for name in ("size", "colour") if name in told]
     motion_before = "motion" in told and rng.random() < 0.18
     if motion_before:
-        before.append(_pick(_BEFORE[item.motion], rng))
+        before.append(_pick(BEFORE[item.motion], rng))
     if rng.random() < 0.25:
         rng.shuffle(before)
     after = ""
@@ -249,7 +186,7 @@ def _thing(
     if draw < 0.45:
         return f"{words} {'that is ' if draw < 0.05 else ''}{_motion_words(item.motion, 'ing', rng)}"
     if item.motion == "still" and draw < 0.65:
-        return f"{words} that is {_pick(_BEFORE['still'], rng)}"
+        return f"{words} that is {_pick(BEFORE['still'], rng)}"
     link = "that " if draw < 0.65 else "which " if draw < 0.68 else ""
     return f"{words} {link}{_motion_words(item.motion, '' if plural else 's', rng)}"
 
@@ -267,8 +204,8 @@ def _things(scene: Scene, told: Mention, rng: np.random.Generator) -> str:
 
 def _backdrop_words(background: str, rng: np.random.Generator) -> str:
     """Say the background as a noun phrase."""
-    words = _pick(_BACKDROPS[background], rng)
-    return words.format(a=_pick("a|a|a|the|", rng), b=_pick(_BACKDROP, rng)).strip()
+    words = _pick(BACKDROPS[background], rng)
+    return words.format(a=_pick("a|a|a|the|", rng), b=_pick(BACKDROP, rng)).strip()
 
 
 def _keywords(scene: Scene, told: Mention, rng: np.random.Generator) -> str:
@@ -281,7 +218,7 @@ def _keywords(scene: Scene, told: Mention, rng: np.random.Generator) -> str:
         rng.shuffle(words)
         groups.append(("two " if scene.alike else "") + " ".join(word for word in words if word))
     if told.background:
-        groups.insert(int(rng.integers(len(groups) + 1)), f"{scene.background} {_pick(_BACKDROP, rng)}")
+        groups.insert(int(rng.integers(len(groups) + 1)), f"{scene.background} {_pick(BACKDROP, rng)}")
     return ", ".join(groups) if len(groups) > 2 or rng.random() < 0.5 else " ".join(groups)
 
 
@@ -292,7 +229,7 @@ def _plain(scene: Scene, told: Mention) -> str:
         shape = item.shape if "shape" in names else "object"
         noun = (shape + ("es" if shape == "cross" else "s")) if scene.alike else shape
         adjectives = [getattr(item, name) or "" for name in ("size", "colour") if name in names]
-        motion = _PLAIN_MOTION[item.motion] if "motion" in names else ""
+        motion = PLAIN_MOTION[item.motion] if "motion" in names else ""
         words = " ".join(word for word in [*adjectives, noun, motion] if word)
         article = "two" if scene.alike else "an" if words[0] in "aeiou" else "a"
         parts.append(f"{article} {words}")

@@ -6,8 +6,9 @@ import zlib
 
 import numpy as np
 
+from models.families.spriteclip.backdrops import backdrop_frames
 from models.families.spriteclip.grammar import Scene, SpriteObject, describe, random_scene
-from models.families.spriteclip.looks import BackdropLook, Look, ObjectLook, draw_look
+from models.families.spriteclip.looks import Look, ObjectLook, draw_look
 
 __all__ = ["Scene", "SpriteObject", "describe", "draw_frames", "random_scene", "render"]
 
@@ -51,11 +52,11 @@ def render(
     plain = rng is None
     rng = np.random.default_rng(zlib.crc32(repr(scene).encode())) if rng is None else rng
     look = draw_look(scene, rng, aspect=width / height, duration_s=seconds, plain=plain)
-    return draw_frames(scene, look, np.arange(count) / fps, seconds, width, height)
+    return draw_frames(scene, look, np.arange(count) / fps, seconds, width=width, height=height)
 
 
 def draw_frames(
-    scene: Scene, look: Look, times_s: np.ndarray, duration_s: float, width: int, height: int
+    scene: Scene, look: Look, times_s: np.ndarray, duration_s: float, *, width: int, height: int
 ) -> np.ndarray:
     """Draw the frames of a look at given moments.
 
@@ -70,65 +71,11 @@ def draw_frames(
     Returns:
         uint8 RGB frames of shape (T, H, W, 3).
     """
-    canvas = _backdrop(look.backdrop, len(times_s), width, height)
+    canvas = backdrop_frames(look.backdrop, len(times_s), width, height)
     for item, drawn in zip(scene.objects, look.objects, strict=True):
         for index, time_s in enumerate(times_s):
             _draw_object(canvas[index], item.shape, drawn, float(time_s), duration_s)
     return np.clip(canvas + 0.5, 0, 255).astype(np.uint8)
-
-
-def _backdrop(look: BackdropLook, num_frames: int, width: int, height: int) -> np.ndarray:
-    """Draw the backdrop of every frame, float32 (T, H, W, 3)."""
-    if look.kind == "noise":
-        return _noise(look, num_frames, width, height)
-    frame = np.empty((height, width, 3), np.float32)
-    frame[:] = look.first
-    if look.kind in ("gradient", "stripes"):
-        weight = _gradient(look, width, height) if look.kind == "gradient" else _stripes(look, width, height)
-        frame += weight[..., None] * (look.second - look.first)
-    return np.repeat(frame[None], num_frames, axis=0)
-
-
-def _grid(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centres relative to the middle, in units of the shorter side."""
-    short = min(width, height)
-    x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / short
-    y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / short
-    return x[None, :], y[:, None]
-
-
-def _gradient(look: BackdropLook, width: int, height: int) -> np.ndarray:
-    """Weight of the second colour: a ramp from edge to edge, or from the middle outwards."""
-    x, y = _grid(width, height)
-    ramp = np.hypot(x, y) if look.soft else x * np.cos(look.angle) + y * np.sin(look.angle)
-    ramp = np.broadcast_to(ramp, (height, width))
-    low, high = float(ramp.min()), float(ramp.max())
-    return (ramp - low) / max(high - low, 1e-6)
-
-
-def _stripes(look: BackdropLook, width: int, height: int) -> np.ndarray:
-    """Weight of the second colour: bands, with edges of about one pixel."""
-    x, y = _grid(width, height)
-    along = (x * np.cos(look.angle) + y * np.sin(look.angle)) / look.period + look.seed % 97 / 97
-    along = np.broadcast_to(along, (height, width))
-    if look.soft:
-        return 0.5 + 0.5 * np.sin(2 * np.pi * along)
-    distance = look.duty / 2 - np.abs(along % 1.0 - 0.5)
-    return np.clip(0.5 + distance * look.period * min(width, height), 0, 1)
-
-
-def _noise(look: BackdropLook, num_frames: int, width: int, height: int) -> np.ndarray:
-    """Random cells around a mean, fixed or new in every frame."""
-    rng = np.random.default_rng(look.seed)
-    rows, columns = height // look.cell + 2, width // look.cell + 2
-    channels = 3 if look.coloured else 1
-    count = num_frames if look.moving else 1
-    cells = rng.integers(0, 256, (count, rows, columns, channels), dtype=np.uint8)
-    values = (cells.astype(np.float32) - 127.5) * (look.amplitude / 127.5)
-    if look.cell > 1:
-        values = values.repeat(look.cell, axis=1).repeat(look.cell, axis=2)
-    values = values[:, :height, :width] + look.first
-    return np.clip(np.repeat(values, num_frames // count, axis=0), 0, 255)
 
 
 def _draw_object(frame: np.ndarray, shape: str, look: ObjectLook, time_s: float, duration_s: float) -> None:
@@ -151,7 +98,7 @@ def _draw_object(frame: np.ndarray, shape: str, look: ObjectLook, time_s: float,
     distance = _distance(
         shape, look, *_turned(x, y, look.angle + 2 * np.pi * look.turns * time_s / duration_s)
     )
-    _blend(frame[top:bottom, left:right], distance, radius, look, opacity, y)
+    _blend(frame[top:bottom, left:right], distance, radius, look, opacity=opacity, y=y)
 
 
 def _opacity(look: ObjectLook, time_s: float) -> float:
@@ -200,7 +147,7 @@ def _pointed(x: np.ndarray, y: np.ndarray, points: int, inner: float) -> np.ndar
 
 
 def _blend(
-    patch: np.ndarray, distance: np.ndarray, radius: float, look: ObjectLook, opacity: float, y: np.ndarray
+    patch: np.ndarray, distance: np.ndarray, radius: float, look: ObjectLook, *, opacity: float, y: np.ndarray
 ) -> None:
     """Paint where the distance is negative, over a soft edge of about ``softness`` pixels."""
     rgb = look.rgb

@@ -6,7 +6,7 @@ import io
 import math
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -25,6 +25,9 @@ from models.families.spriteclip.grammar import (
 from models.families.spriteclip.looks import draw_look
 from models.families.spriteclip.preprocessing import INPUT_SIZES, NUM_FRAMES, input_size, to_network_input
 from models.families.spriteclip.renderer import draw_frames
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["FAMILY", "Shard", "codes_to_scene", "make_shard", "scene_to_codes", "synthetic_clip"]
 
@@ -89,7 +92,7 @@ def synthetic_clip(
     duration_s = count / fps
     look = draw_look(scene, rng, aspect=width / height, duration_s=duration_s, plain=plain)
     times_s = (np.arange(NUM_FRAMES) * 2 + 1) * count // (2 * NUM_FRAMES) / fps
-    frames = draw_frames(scene, look, times_s, duration_s, width, height)
+    frames = draw_frames(scene, look, times_s, duration_s, width=width, height=height)
     return frames if plain else _spoil(frames, rng)
 
 
