@@ -175,7 +175,7 @@ def _form(
     elif shape == "cross":
         arm = 0.18 + 0.2 * style
         for turn in (0.0, math.pi / 2):
-            bar = [(-1, -arm), (1, -arm), (1, arm), (-1, arm)]
+            bar = [(-1.0, -arm), (1.0, -arm), (1.0, arm), (-1.0, arm)]
             draw.polygon(_turned(bar, middle, radius, angle + turn), fill=255)
     elif shape == "star":
         inner = 0.38 + 0.12 * style

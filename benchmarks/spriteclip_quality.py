@@ -45,14 +45,18 @@ def foreign_clip(scene: Scene, seed: int) -> tuple[np.ndarray, float]:
     return draw_clip(scene, random.Random(seed))  # noqa: S311 - pictures, no secrets
 
 
+_RENDERERS = {"own": own_clip, "foreign": foreign_clip}
+
+
 def through_h264(frames: np.ndarray, fps: float, folder: Path) -> np.ndarray:
     """Write and decode a clip at crf 35; the 8 frames that a model sees of it."""
     path = write_video(folder / "clip.mp4", frames, fps, crf=35)
     return frames_at(path, frame_times(0.0, len(frames) / fps, 8)).data
 
 
-def measure(model: SpriteCLIP, draw: object, sets: int, *, held_out: bool | None, seed: int = 0) -> None:
-    """Print all numbers for one renderer."""
+def measure(model: SpriteCLIP, name: str, sets: int, *, held_out: bool | None, seed: int = 0) -> None:
+    """Print all numbers for one renderer, "own" or "foreign"."""
+    draw = _RENDERERS[name]
     scenes = [
         scene
         for k in range(sets)
@@ -64,7 +68,7 @@ def measure(model: SpriteCLIP, draw: object, sets: int, *, held_out: bool | None
     text = model.embed_text([describe(scene) for scene in scenes]).numpy()
     single = np.array([len(scene.objects) == 1 for scene in scenes])
     found = recall_at_1(text, video)
-    print(f"{draw.__name__}, held out {held_out}: R@1 among 64: {found:.3f} over {len(scenes)}")
+    print(f"{name} renderer, held out {held_out}: R@1 among 64: {found:.3f} over {len(scenes)}")
     hits = np.concatenate(
         [
             (text[k : k + 64] @ video[k : k + 64].T).argmax(1) == np.arange(64)
@@ -76,9 +80,9 @@ def measure(model: SpriteCLIP, draw: object, sets: int, *, held_out: bool | None
         mine = np.array([any(item.motion == motion for item in scene.objects) for scene in scenes])
         print(f"  with {motion} {hits[mine].mean():.2f}", end=";")
     print()
-    for name in ("colour", "shape", "size", "motion", "background"):
-        share, counted = attribute_accuracy(model, scenes, video, name)
-        print(f"  {name} {share:.3f} of {counted}", end=";")
+    for attribute in ("colour", "shape", "size", "motion", "background"):
+        share, counted = attribute_accuracy(model, scenes, video, attribute)
+        print(f"  {attribute} {share:.3f} of {counted}", end=";")
     share, counted = reversal_rate(model, scenes, clips, lambda pair: model.embed_videos(pair).numpy())
     print(f"\n  reversal flips left/right, up/down, grow/shrink: {share:.3f} of {counted}")
 
@@ -103,9 +107,9 @@ def main() -> None:
     options = parser.parse_args()
     model = SpriteCLIP.from_pretrained(options.weights)
     measure_speed(model)
-    for draw in (own_clip, foreign_clip):
-        measure(model, draw, options.sets, held_out=True, seed=options.seed)
-    measure(model, foreign_clip, options.sets, held_out=None, seed=options.seed + 1)
+    for name in _RENDERERS:
+        measure(model, name, options.sets, held_out=True, seed=options.seed)
+    measure(model, "foreign", options.sets, held_out=None, seed=options.seed + 1)
 
 
 if __name__ == "__main__":

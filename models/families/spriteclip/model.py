@@ -128,7 +128,8 @@ class SpriteCLIP(VideoTextEmbeddingModel):
 
     def _adopt(self, network: DualEncoder, tokenizer: Tokenizer) -> None:
         """Make a network ready for inference."""
-        network = network.to(self.device, self._dtype, memory_format=torch.channels_last).eval()
+        network = network.to(self.device, self._dtype).eval()
+        network.to(memory_format=torch.channels_last)  # ty: ignore[no-matching-overload]  (missing in the stub)
         self._model, self._tokenizer = network.requires_grad_(requires_grad=False), tokenizer
         self.embedding_dim, self.logit_scale = network.config.embedding_dim, network.logit_scale
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -36,7 +36,8 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
         """From what ``to_dict`` gave, read back from JSON."""
-        return cls(**(values | {"stem": tuple(values["stem"])}))
+        first, second = values["stem"]
+        return replace(cls(**values), stem=(first, second))
 
 
 class _Block(nn.Module):
@@ -186,7 +187,7 @@ class DualEncoder(nn.Module):
     """Both towers and the learnt scale of their cosine.
 
     Example:
-        >>> network = DualEncoder(NetworkConfig(num_tokens=5, video_layers=1))
+        >>> network = DualEncoder(NetworkConfig(num_tokens=5, video_layers=1)).eval()
         >>> network.encode_video(torch.zeros(2, 8, 96, 96, 3, dtype=torch.uint8)).shape
         torch.Size([2, 256])
         >>> network.encode_text(torch.tensor([[1, 4, 0]])).shape
