@@ -33,11 +33,11 @@ def main() -> int:
 
 def run(name: str) -> bool:
     """Run one benchmark; True when it stayed within its limits."""
-    command = f"python benchmarks/{name}.py"
+    command = f"python -m benchmarks.{name}"
     print(f"$ {command}", flush=True)
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / f"{name}.py"],
+        [sys.executable, "-m", f"benchmarks.{name}"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
 """What does `import workbench` cost over bare Python? And what the command line's help?
 
-    python benchmarks/import_time.py [--runs 15]
+    python -m benchmarks.import_time [--runs 15]
 
 The best of several runs, each in a process of its own. Exit code 1 when the import costs more than 0.25 s.
 """
