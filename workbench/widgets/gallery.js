@@ -119,7 +119,7 @@ class GalleryView {
   }
 
   async loadPoster(card) {
-    card.poster = "asked";
+    card.setAsked(true);
     const key = card.key;
     try {
       const [poster] = await this.media.get("poster", key, () => card.visible);
@@ -128,7 +128,7 @@ class GalleryView {
       if (card.poster !== "asked") return;
       if (!(error instanceof Unwanted)) card.showProblem(error.message);
       else {
-        card.poster = "none";
+        card.setAsked(false);
         if (card.visible) this.loadPoster(card);
       }
     }

@@ -47,9 +47,15 @@ class Card {
     this.root.setAttribute("aria-label", words.filter(Boolean).join(", "));
   }
 
+  /** Its picture is on its way, or no longer. */
+  setAsked(asked) {
+    this.poster = asked ? "asked" : "none";
+    this.media.classList.toggle("wb-pending", asked);
+  }
+
   showPoster(url) {
     this.poster = "shown";
-    this.image.onload = () => this.media.classList.remove("wb-skeleton");
+    this.image.onload = () => this.media.classList.remove("wb-skeleton", "wb-pending");
     this.image.onerror = () => this.showProblem("The picture cannot be shown.");
     this.image.src = url;
     this.image.hidden = false;
@@ -59,7 +65,7 @@ class Card {
   /** Say what is wrong where the picture would be. */
   showProblem(reason) {
     this.poster = "failed";
-    this.media.classList.remove("wb-skeleton");
+    this.media.classList.remove("wb-skeleton", "wb-pending");
     this.image.hidden = true;
     this.problem.hidden = false;
     this.problem.title = reason;

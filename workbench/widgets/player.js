@@ -73,7 +73,7 @@ class PlayerView {
     this.shown = key;
     this.clearStage();
     if (!key) return this.load.cancel();
-    this.stage.classList.add("wb-skeleton");
+    this.stage.classList.add("wb-skeleton", "wb-pending");
     this.load();
   }
 
@@ -86,7 +86,7 @@ class PlayerView {
     this.video = null;
     this.away = false;
     this.stage.replaceChildren();
-    this.stage.classList.remove("wb-skeleton");
+    this.stage.classList.remove("wb-skeleton", "wb-pending");
   }
 
   async loadClip() {
@@ -102,7 +102,7 @@ class PlayerView {
 
   newImage(url) {
     const image = make("img", { class: "wb-player-media", alt: this.title.title, src: url });
-    image.addEventListener("load", () => this.stage.classList.remove("wb-skeleton"), { once: true });
+    image.addEventListener("load", () => this.stage.classList.remove("wb-skeleton", "wb-pending"), { once: true });
     image.addEventListener("error", () => this.say("The picture cannot be shown."), { once: true });
     return image;
   }
@@ -111,7 +111,7 @@ class PlayerView {
     const video = make("video", { class: "wb-player-media", controls: true, loop: true, playsinline: true });
     video.muted = true;
     this.video = video;
-    video.addEventListener("loadeddata", () => this.stage.classList.remove("wb-skeleton"), { once: true });
+    video.addEventListener("loadeddata", () => this.stage.classList.remove("wb-skeleton", "wb-pending"), { once: true });
     video.addEventListener("error", () => video === this.video && this.say("This clip cannot be played here."));
     video.addEventListener("play", () => this.follow(video));
     for (const type of ["pause", "seeked"]) video.addEventListener(type, () => this.onStill(video));
@@ -144,7 +144,7 @@ class PlayerView {
 
   newFrame(time, index) {
     const image = make("img", { alt: "", hidden: true, draggable: "false" });
-    const box = make("div", { class: "wb-frame-box wb-skeleton" }, image);
+    const box = make("div", { class: "wb-frame-box wb-skeleton wb-pending" }, image);
     const root = make("button", { class: "wb-frame", type: "button", tabindex: "-1", title: "Go to this frame",
       "aria-label": `Frame ${index + 1} at ${secondsText(time)}`, on: { click: () => this.choose(index) } },
       box, make("span", { class: "wb-frame-time", text: secondsText(time) }));
@@ -165,7 +165,7 @@ class PlayerView {
       const pictures = await this.media.get("frames", this.stripKey, current);
       if (!current()) return;
       for (const [i, frame] of this.frames.entries()) {
-        frame.box.classList.remove("wb-skeleton");
+        frame.box.classList.remove("wb-skeleton", "wb-pending");
         if (!pictures[i]) continue;
         frame.image.src = pictures[i].url;
         frame.image.hidden = false;

@@ -21,7 +21,7 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-const NAME_TAIL = 10; // "…_take_03.mp4": the end of a file name tells as much as its start
+const NAME_TAIL = 7; // "…_03.mp4": the end of a file name tells as much as its start
 
 /** Fill `node` with a name that is cut in the middle when it does not fit; the title has it all. */
 function setName(node, name) {

@@ -213,3 +213,11 @@ def test_layout__cards_fill_narrow_and_wide_cells(page, mount, width, least, mos
     )
     assert least <= rows.count(rows[0]) <= most
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_waiting__only_pictures_on_their_way_are_animated(page, mount):
+    mount(Gallery(groups=[group("a", clips(200))]))
+    page.locator(".wb-card-poster:not([hidden])").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('.wb-pending')")
+    assert page.locator(".wb-skeleton").count() > 50
+    assert page.evaluate("() => document.getAnimations().filter((a) => a.animationName).length") == 0
