@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 
+from models.families.spriteclip.grammar import COLOURS
 from models.families.spriteclip.lexicon import FILLERS, TOKENS, WORD_TO_TOKEN, base_forms
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tokenizer", "pad"]
 
+_SHADED = {*COLOURS, "grey"} - {"black"}
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
@@ -55,9 +58,19 @@ class Tokenizer:
         path.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
     def tokens_of(self, text: str) -> list[str]:
-        """Tokens of a caption in order; fillers are left out, unknown words are ``<unknown>``."""
-        found = (_token(word) for word in _words(text))
-        return [token for token in found if token]
+        """Tokens of a caption in order; unknown words are ``<unknown>``.
+
+        Fillers are left out, and "dark" before a colour: alone it means a black backdrop.
+
+        Example:
+            >>> Tokenizer().tokens_of("a dark blue ring on a dark background")
+            ['blue', 'ring', 'on', 'dark', 'background']
+        """
+        found = [token for token in map(_token, _words(text)) if token]
+        shades = {
+            place for place, pair in enumerate(pairwise(found)) if pair[0] == "dark" and pair[1] in _SHADED
+        }
+        return [token for place, token in enumerate(found) if place not in shades]
 
     def encode(self, text: str) -> list[int]:
         """Token numbers of a caption, the summary token first.
