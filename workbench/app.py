@@ -87,7 +87,7 @@ class Workbench(Panel):
         """Return the last state as HTML that needs no kernel: the ranked table with small pictures."""
         return snapshot_html(self.session)
 
-    def observe(self, handler: Any, names: Any = All, type: str = "change") -> None:  # noqa: A002
+    def observe(self, handler: Any, names: Any = All, type: Any = "change") -> None:  # noqa: A002
         """Call a function when something changes, always on the thread that made this panel.
 
         Args:
@@ -98,7 +98,7 @@ class Workbench(Panel):
         painter = getattr(self, "_painter", None)
         super().observe(handler if painter is None else OnHomeThread(handler, painter), names, type)
 
-    def unobserve(self, handler: Any, names: Any = All, type: str = "change") -> None:  # noqa: A002
+    def unobserve(self, handler: Any, names: Any = All, type: Any = "change") -> None:  # noqa: A002
         """Stop calling a function that was handed to `observe`.
 
         Args:

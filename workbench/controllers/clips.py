@@ -44,6 +44,7 @@ class ClipController(Controller):
         super().__init__(session)
         self.asks = RankController.of(session)
         self._overtaken = Event()
+        self._opened = ""
 
     def open(self, source: Any = None) -> None:
         """Replace the clips by those of a source; returns at once.
@@ -93,8 +94,11 @@ class ClipController(Controller):
         return [{"title": "", "note": note, "note_level": "info", "cards": cards}]
 
     def problems(self) -> list[tuple[str, str]]:
-        """List the files of the last source that could not be used: pairs (path, reason)."""
-        return [(error.path, error.reason) for error in self.outcomes.errors] if self.outcomes else []
+        """List the files of the last source that could not be used: pairs (path in it, reason)."""
+        if self.outcomes is None:
+            return []
+        folder = f"{self._opened.rstrip('/')}/"
+        return [(error.path.removeprefix(folder), error.reason) for error in self.outcomes.errors]
 
     def outcome_text(self) -> str:
         """Count what became of the files of the last source."""
@@ -137,6 +141,7 @@ class ClipController(Controller):
 
     def _accept(self, opening: _Opening, loaded: ClipSet) -> None:
         """Take the clips over, unless there are none, and say what became of the files."""
+        self._opened = opening.name
         self.outcomes = loaded.outcomes
         if not len(loaded):
             self._tell_nothing_came(opening, loaded)

@@ -96,9 +96,9 @@ class EmbedController(Controller):
         super().close()
 
     def bar_style(self) -> str:
-        """Say how the progress bar looks: "info" while running, then "success" or "warning"."""
+        """Say how the progress bar looks: plain while running, then "success" or "warning"."""
         if self.busy:
-            return "info"
+            return ""
         return "success" if self.fraction == 1.0 and not self.skipped else "warning"
 
     def _embed(self) -> Any:

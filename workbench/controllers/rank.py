@@ -42,7 +42,7 @@ class RankController(Controller):
     prompts_text = Unicode("")
     templates_text = Unicode("")
     negatives_text = Unicode("")
-    top_k = Int(5, min=1)
+    top_k = Int(4, min=1)
     mode = Enum(MODES, MODES[0])
     groups: TraitType = AnyTrait(())
     heat: TraitType = AnyTrait(NO_HEAT)

@@ -51,7 +51,7 @@ class LiveDisplay:
         from IPython.display import HTML, display
 
         self._handles.append(display(HTML(self._draw()), display_id=True))
-        return live
+        return {**live, "text/plain": "Workbench: run this cell for the live panel."}
 
     def changed(self) -> None:
         """Have the static picture drawn again soon; many changes cost one drawing."""
@@ -131,4 +131,4 @@ def _parent_message() -> dict[str, Any] | None:
     """The message that the kernel works on, or None without a kernel."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    return shell.get_parent() if getattr(shell, "kernel", None) is not None else None
+    return shell.get_parent() if shell is not None and hasattr(shell, "kernel") else None

@@ -177,5 +177,5 @@ def status_line(status: Status) -> str:
     return (
         f"<div class='wb-status-{status.level}' role='{role}' aria-live='{live}'>"
         f"<span class='wb-sign' aria-hidden='true'>{SIGNS[status.level]}</span>"
-        f"<span class='wb-said'>{escape(status.text)}</span>{step}{trace}</div>"
+        f"<div><span class='wb-said'>{escape(status.text)}</span>{step}{trace}</div></div>"
     )

@@ -15,7 +15,7 @@ logger = logging.getLogger("workbench")
 
 INTERVAL_S = 0.1  # the server drops messages above 1000 a second, and the last ones are lost for good
 
-Paint = Callable[[], None]
+Paint = Callable[[], object]
 
 
 class Painter:

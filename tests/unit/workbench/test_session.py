@@ -21,7 +21,7 @@ def embeddings_of(clips, keys=None):
 def test_selection__unknown_key_is_refused_and_nothing_changes(pictures):
     session = Session(clips=pictures)
     session.selection = "red.png"
-    with pytest.raises(InvalidParameterError, match="No clip has the key 'green.jpg'") as caught:
+    with pytest.raises(InvalidParameterError, match=r"No clip has the key 'green\.jpg'") as caught:
         session.selection = "green.jpg"
     assert "4 clips" in caught.value.next_step
     assert session.selection == "red.png"
