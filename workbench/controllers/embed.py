@@ -39,6 +39,7 @@ class EmbedController(Controller):
         super().__init__(session)
         self.models = ModelController.of(session)
         self._job: Any = None
+        self._keys: set[str] = set()  # of the clips that the running job embeds
         self._stop: Future[None] = Future()
         session.observe(self._plan, names=["clips", "model", "model_id", "embeddings"])
         session.observe(self._on_clips, names="clips")
@@ -109,6 +110,7 @@ class EmbedController(Controller):
             raise NothingToEmbedError(
                 "There are no clips to embed.", next_step="Open a folder, upload files or press Samples."
             )
+        self._keys = set(clips.keys)
         if session.model is None and not session.model_id:
             raise InvalidParameterError("No model is chosen.", next_step="Choose one in the model list.")
         self.fraction, self.progress_text, self.skipped = 0.0, "loading the model", ()
@@ -180,6 +182,8 @@ class EmbedController(Controller):
         self.skipped = ()
         if not self.busy:
             self.fraction, self.progress_text = 0.0, ""
+        elif not self._keys <= set(self.session.clips.keys):
+            self.stop()
 
     def _plan(self, _: Any = None) -> None:
         """Say what Embed would do now."""

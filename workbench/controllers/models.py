@@ -6,7 +6,7 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Enum, TraitType, Unicode, observe
 
-from models.registry import on_registry_change
+from models.registry import BackendType, implementations, on_registry_change
 from models.vectors import EmbeddingSpace
 from workbench.controllers.base import Controller, run_in_thread
 from workbench.controllers.model_card import card_rows, card_summary, device_options
@@ -86,12 +86,17 @@ class ModelController(Controller):
         """Import what loading will need, and look at this machine, in a thread.
 
         Returns:
-            A future without a value. It never fails: what cannot be imported shows when it is needed.
+            A future without a value. An id that nobody knows is told in the status.
         """
+
+        def finish(error: BaseException | None) -> None:
+            if error is not None:
+                self.session.report(error, "describing the model")
+
         with self._lock:
             if self._describing is None or self._describing.done():
                 self._describing = Future()
-                run_in_thread(self._describing, self._look_around, lambda _: None, "workbench: warm up")
+                run_in_thread(self._describing, self._look_around, finish, "workbench: warm up")
             return self._describing
 
     def card(self) -> Any:
@@ -176,10 +181,21 @@ class ModelController(Controller):
         wanted = ""
         while wanted != self.session.model_id:
             wanted = self.session.model_id
+            if self.session.model is not None and self.card() is None:
+                continue  # made in a cell: there is nothing to look up
             description = AutoModel.describe(wanted)
             if wanted == self.session.model_id:
                 self.description = description
+                _import_code(description)
         self.devices = device_options(describe_runtime(probe_devices=True))
+
+
+def _import_code(description: Any) -> None:
+    """Import the class that would be loaded, with the libraries it needs."""
+    card, chosen = description.card, description.chosen
+    entries = implementations(card.architecture, card.task_type)
+    if chosen is not None and chosen.backend in entries:
+        entries[BackendType(chosen.backend)].resolve()
 
 
 def _haystack(card: Any) -> str:

@@ -137,3 +137,18 @@ def test_warm_up__describes_the_model_and_lists_devices(models):
     assert models.considered_rows()[0][1] == "taken"
     assert models.devices[0] == ("auto", "auto")
     assert models.devices[-1] == ("cpu", "cpu")
+
+
+def test_warm_up__an_unknown_id_is_told_at_once(session, models):
+    models.choose("no/such-model")
+    models.warm_up()
+    assert models._describing.exception(60) is not None
+    assert session.status.level == "error"
+    assert "no/such-model" in session.status.text
+
+
+def test_warm_up__a_model_made_in_a_cell_is_not_looked_up(session, models):
+    models.use(MotionModel())
+    models.warm_up().result(60)
+    assert models.description is None
+    assert session.status.level != "error"
