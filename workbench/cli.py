@@ -32,16 +32,16 @@ app.add_typer(models_app, name="models")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Sources = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[SOURCE]...", help="Files, folders or patterns such as 'films/*.mp4'."),
+    typer.Argument(metavar="SOURCE", help="Files, folders or patterns such as 'films/*.mp4'."),
 ]
 Samples = Annotated[bool, typer.Option("--samples", help="Take the bundled clips too.")]
 Model = Annotated[str, typer.Option("--model", "-m", help="Id of a model, or ./folder of a model package.")]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 FramesPerClip = Annotated[
-    int | None, typer.Option("--frames", min=1, help="Frames taken of each clip. [default: the model's]")
+    int | None, typer.Option("--frames", min=1, help="Frames taken of each clip.", show_default="the model's")
 ]
 BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Clips per model call. [default: auto]")
+    int | None, typer.Option("--batch-size", min=1, help="Clips per model call.", show_default="auto")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a file could not be read.")]
 
@@ -105,11 +105,11 @@ def root(
 @app.command()
 def lab(
     notebook: Annotated[
-        Path | None, typer.Argument(help="Notebook to open. [default: the first one]")
+        Path | None, typer.Argument(help="Notebook to open.", show_default="the first one")
     ] = None,
     *,
     port: Annotated[
-        int | None, typer.Option("--port", min=1, max=65535, help="Port. [default: a free one]")
+        int | None, typer.Option("--port", min=1, max=65535, help="Port.", show_default="a free one")
     ] = None,
     ip: Annotated[
         str, typer.Option("--ip", help="Address to listen on; 0.0.0.0 inside a container.")
@@ -180,7 +180,7 @@ def rank(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", "-m", help=f"Id of a model, or ./folder. [default: {DEFAULT_MODEL}]"),
+        typer.Option("--model", "-m", help="Id of a model, or ./folder.", show_default=DEFAULT_MODEL),
     ] = None,
     samples: Samples = False,
     frames: FramesPerClip = None,

@@ -24,6 +24,7 @@ FIRST_NOTEBOOK = Path("notebooks") / "01_first_ranking.ipynb"
 USUAL_PORTS = range(8888, 8898)
 MAX_MESSAGE_BYTES = 500 * 1024 * 1024  # Jupyter's own 10 MB drops larger uploads without a word
 START_TIMEOUT_S = 60.0
+LOG_NAME, LOG_LINES = "jupyter.log", 12
 _PAGE_CONFIG = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
 
 
@@ -129,20 +130,30 @@ def run_lab(terminal: Terminal, notebook: Path | None, *, port: int | None, ip: 
     plan = plan_lab(notebook, port=port, ip=ip)
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     terminal.note("Starting JupyterLab ...")
-    with _server(plan) as server:
-        wait_until_up(plan, server)
+    with _server(plan) as (server, log):
+        wait_until_up(plan, server, log)
         opened = browser and has_display(os.environ, is_root=is_root) and _open_browser(plan.url)
         _announce(terminal, plan, opened=opened, is_root=is_root)
+        terminal.note(f"Its log: {log}")
         terminal.json({"url": plan.url, "token": plan.token, "port": plan.port, "root": str(plan.root)})
         sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            return server.wait()
-        terminal.note("\nStopping JupyterLab ...")
-    return 0
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            terminal.note("\nStopping JupyterLab ...")
+            return 0
+        if code:
+            terminal.warn(f"JupyterLab ended with code {code}. {_end_of(log)}")
+        return code
 
 
-def wait_until_up(plan: LabPlan, server: "subprocess.Popen[Any]") -> None:
+def wait_until_up(plan: LabPlan, server: "subprocess.Popen[Any]", log: Path) -> None:
     """Wait until the server answers.
+
+    Args:
+        plan: Where it shall answer.
+        server: Its process.
+        log: What it has said; the end of it is told if it fails.
 
     Raises:
         WorkbenchError: If it ended, or does not answer within a minute.
@@ -151,8 +162,8 @@ def wait_until_up(plan: LabPlan, server: "subprocess.Popen[Any]") -> None:
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise WorkbenchError(
-                f"JupyterLab ended with code {server.returncode} while it started.",
-                next_step="Its own messages stand above; `workbench doctor` checks the installation.",
+                f"JupyterLab ended with code {server.returncode} while it started. {_end_of(log)}".strip(),
+                next_step="`workbench doctor` checks the installation.",
             )
         with contextlib.suppress(OSError):
             request = urllib.request.Request(  # noqa: S310 our own server
@@ -167,7 +178,7 @@ def wait_until_up(plan: LabPlan, server: "subprocess.Popen[Any]") -> None:
 
 
 @contextlib.contextmanager
-def _server(plan: LabPlan) -> "Generator[subprocess.Popen[Any]]":
+def _server(plan: LabPlan) -> "Generator[tuple[subprocess.Popen[Any], Path]]":
     """Run the server in a session of its own, with one setting of ours beside the user's; end it at last."""
     with tempfile.TemporaryDirectory(prefix="workbench-lab-") as folder:
         settings = Path(folder) / "labconfig" / "page_config.json"
@@ -175,16 +186,28 @@ def _server(plan: LabPlan) -> "Generator[subprocess.Popen[Any]]":
         settings.write_text(json.dumps(_PAGE_CONFIG), encoding="utf-8")
         paths = [folder, *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
         environ = os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths), "JUPYTER_TOKEN": plan.token}
-        server = subprocess.Popen(  # noqa: S603 our own interpreter and arguments
-            plan.command, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr, start_new_session=True
-        )
+        log = Path(folder) / LOG_NAME
+        with log.open("wb") as stream:
+            server = subprocess.Popen(  # noqa: S603 our own interpreter and arguments
+                plan.command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
         try:
-            yield server
+            yield server, log
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
             _end(server)
+
+
+def _end_of(log: Path) -> str:
+    """The last lines of what the server said."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
 
 
 def _interrupt(*_: object) -> None:
