@@ -5,6 +5,7 @@ Starts `workbench lab` on the first notebook, does the main job with the mouse, 
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,26 +25,29 @@ SHOW_PANEL = "() => document.querySelector('.wb-app').scrollIntoView({block: 'st
 def main() -> None:
     """Take both pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as driver:
+    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         browser = driver.chromium.launch(executable_path=CHROMIUM)
-        picture_of_demo(browser)
-        picture_of_panel(browser)
+        picture_of_demo(browser, folder)
+        picture_of_panel(browser, folder)
         browser.close()
 
 
-def picture_of_demo(browser: Browser) -> None:
+def picture_of_demo(browser: Browser, folder: str) -> None:
     """Run the demo and take a picture of its page."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([*WORKBENCH, "demo", "--out", folder], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.goto(f"file://{folder}/index.html")
-        save(page.screenshot(), "demo.png")
-        page.close()
+    subprocess.run([*WORKBENCH, "demo", "--out", folder], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto(f"file://{folder}/index.html")
+    save(page.screenshot(), "demo.png")
+    page.close()
 
 
-def picture_of_panel(browser: Browser) -> None:
+def picture_of_panel(browser: Browser, folder: str) -> None:
     """Do the main job in JupyterLab and take a picture of the panel."""
-    lab = subprocess.Popen([*WORKBENCH, "lab", "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    copy = shutil.copy(
+        ROOT / "notebooks" / "01_first_ranking.ipynb", folder
+    )  # JupyterLab saves what it shows
+    command = [*WORKBENCH, "lab", copy, "--json"]
+    lab = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:
         address = json.loads("".join(iter(lab.stdout.readline, "}\n")) + "}")
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
