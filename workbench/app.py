@@ -71,7 +71,7 @@ class Workbench(Panel):
         *,
         session: Session | None = None,
     ) -> None:
-        super().__init__(session, status=False)
+        super().__init__(session)
         self._models = ModelController.of(self.session)
         self._ranks = RankController.of(self.session)
         self._clips = ClipController.of(self.session)
@@ -129,17 +129,18 @@ class Workbench(Panel):
     def _lay_out(self) -> None:
         """Put the parts in their places: the job on top; choose and load, ask and look, inspect below."""
         session = self.session
-        picker = ModelPicker(session, status=False, card_is_open=False)
-        loader = ClipLoader(session, status=False)
+        picker = ModelPicker(session, alone=False, card_is_open=False)
+        loader = ClipLoader(session, alone=False)
         self._top = html.block(hook="wb-top")
-        bar = [EmbedPanel(session, status=False), StatusLine(session)]
+        bar = [EmbedPanel(session, alone=False), StatusLine(session)]
         columns = [
             hooked(ipywidgets.VBox([picker, loader]), "wb-rail"),
-            hooked(ipywidgets.VBox([RankPanel(session, status=False)]), "wb-main"),
-            hooked(ipywidgets.VBox([Inspector(session, status=False)]), "wb-side"),
+            hooked(ipywidgets.VBox([RankPanel(session, alone=False)]), "wb-main"),
+            hooked(ipywidgets.VBox([Inspector(session, alone=False)]), "wb-side"),
         ]
         body = hooked(ipywidgets.Box(columns), "wb-body")
-        self._fill(self._top, hooked(ipywidgets.Box(bar), "wb-jobbar"), body)
+        style = html.block(html.style_sheet(), hook="wb-style")
+        self.children = [style, self._top, hooked(ipywidgets.Box(bar), "wb-jobbar"), body]
         self.add_class("wb-app")
         self._follow(session, ["clips", "model_id", "model"], self._paint_top)
 

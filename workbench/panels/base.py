@@ -20,17 +20,17 @@ class Panel(ipywidgets.VBox):
 
     Args:
         session: The state to show; its own when None.
-        status: Whether to show a line with the last message below.
+        alone: Whether it stands alone; inside an app, the app has the style and the last message.
     """
 
-    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
+    def __init__(self, session: Session | None = None, *, alone: bool = True) -> None:
         super().__init__()
         self._owns_session = session is None
         self.session = session if session is not None else Session()
         self._painter = Painter.of(self.session)
         self._followed: list[tuple[HasTraits, Callable[[Any], None], list[str]]] = []
         self._painting = False
-        self._status = StatusLine(self.session) if status else None
+        self._alone = alone
         self.add_class("wb-panel")
         self.add_class("wb-root")
 
@@ -48,9 +48,12 @@ class Panel(ipywidgets.VBox):
         super().close()
 
     def _fill(self, *parts: ipywidgets.Widget) -> None:
-        """Put the parts in, with the style before and the status line after them."""
-        tail = [self._status] if self._status is not None else []
-        self.children = [html.block(html.style_sheet(), hook="wb-style"), *parts, *tail]
+        """Put the parts in; a panel that stands alone has its style and the last message with it."""
+        if self._alone:
+            style = html.block(html.style_sheet(), hook="wb-style")
+            self.children = [style, *parts, StatusLine(self.session)]
+        else:
+            self.children = parts
 
     def _follow(self, owner: HasTraits, names: str | Sequence[str], paint: Callable[[], None]) -> None:
         """Paint now, and again whenever one of the traits changes, in whatever thread."""

@@ -19,7 +19,7 @@ class ClipLoader(Panel):
 
     Args:
         session: The state to share with other parts; its own when None.
-        status: Whether to show a line with the last message below.
+        alone: Whether it stands alone; inside an app, the app has the style and the last message.
 
     Example:
         >>> loader = ClipLoader()
@@ -27,8 +27,8 @@ class ClipLoader(Panel):
         0
     """
 
-    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
-        super().__init__(session, status=status)
+    def __init__(self, session: Session | None = None, *, alone: bool = True) -> None:
+        super().__init__(session, alone=alone)
         self.controller = ClipController.of(self.session)
         self._source = hooked(
             ipywidgets.Text(

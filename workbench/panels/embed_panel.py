@@ -16,7 +16,7 @@ class EmbedPanel(Panel):
 
     Args:
         session: The state to share with other parts; its own when None.
-        status: Whether to show a line with the last message below.
+        alone: Whether it stands alone; inside an app, the app has the style and the last message.
 
     Example:
         >>> panel = EmbedPanel()
@@ -24,8 +24,8 @@ class EmbedPanel(Panel):
         False
     """
 
-    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
-        super().__init__(session, status=status)
+    def __init__(self, session: Session | None = None, *, alone: bool = True) -> None:
+        super().__init__(session, alone=alone)
         ModelController.of(self.session).choose_default()
         self.controller = EmbedController.of(self.session)
         self._plan = html.block(hook="wb-plan")

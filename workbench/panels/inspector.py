@@ -15,7 +15,7 @@ class Inspector(Panel):
 
     Args:
         session: The state to share with other parts; its own when None.
-        status: Whether to show a line with the last message below.
+        alone: Whether it stands alone; inside an app, the app has the style and the last message.
 
     Example:
         >>> inspector = Inspector()
@@ -23,8 +23,8 @@ class Inspector(Panel):
         ''
     """
 
-    def __init__(self, session: Session | None = None, *, status: bool = True) -> None:
-        super().__init__(session, status=status)
+    def __init__(self, session: Session | None = None, *, alone: bool = True) -> None:
+        super().__init__(session, alone=alone)
         self.controller = InspectController.of(self.session)
         self._player = Player(MediaProvider.of(self.session))
         self._problem = html.block(hook="wb-problem")

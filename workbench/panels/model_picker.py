@@ -18,7 +18,7 @@ class ModelPicker(Panel):
 
     Args:
         session: The state to share with other parts; its own when None.
-        status: Whether to show a line with the last message below.
+        alone: Whether it stands alone; inside an app, the app has the style and the last message.
         card_is_open: Whether the whole card is open at first, or one line of it.
 
     Example:
@@ -28,9 +28,9 @@ class ModelPicker(Panel):
     """
 
     def __init__(
-        self, session: Session | None = None, *, status: bool = True, card_is_open: bool = True
+        self, session: Session | None = None, *, alone: bool = True, card_is_open: bool = True
     ) -> None:
-        super().__init__(session, status=status)
+        super().__init__(session, alone=alone)
         self.controller = ModelController.of(self.session)
         self.controller.choose_default()
         self._filter = hooked(
