@@ -36,7 +36,7 @@ class RankPanel(Panel):
                 placeholder="One prompt a line, such as:\na red circle moving left",
                 tooltip="Prompts, one a line",
                 continuous_update=True,
-                rows=4,
+                rows=3,
             ),
             "wb-prompts wb-wide",
         )
