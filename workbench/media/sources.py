@@ -167,7 +167,7 @@ def _why_nothing(text: str, path: Path) -> str:
         return "A path cannot hold a zero byte."
     if "://" in text:
         return "Addresses are not opened; download the file first."
-    return f"There is no file or folder {display_name(path)}."
+    return f"There is no file or folder named {display_name(path)}."
 
 
 def _find_in_folder(folder: Path, *, recursive: bool) -> Found:
