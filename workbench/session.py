@@ -136,14 +136,14 @@ class Session(HasTraits):
     def _drop_what_no_longer_holds(self, change: dict[str, Any]) -> None:
         """Forget results whose clips are gone."""
         known = {clip.key: clip.content_id for clip in change["new"]}
+        if self.selection not in known:  # first: whoever hears of the rest looks up the selected clip
+            self.selection = ""
         if self.embeddings is not None and not _still_holds(self.embeddings, known):
             self.embeddings = None
         for name in ("ranking", "classification"):
             result = getattr(self, name)
             if result is not None and (self.embeddings is None or not set(result.keys) <= known.keys()):
                 setattr(self, name, None)
-        if self.selection not in known:
-            self.selection = ""
 
     def shared(self, kind: Callable[["Session"], T]) -> T:
         """Return the one object of a kind that all parts of this session use.

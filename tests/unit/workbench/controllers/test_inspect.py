@@ -69,3 +69,15 @@ def test_media__refuses_other_keys_and_kinds(session, inspect):
         provider("clip", "../../etc/passwd")
     with pytest.raises(InvalidParameterError):
         provider("everything", session.clips[0].key)
+
+
+def test_clips__another_set_opens_while_an_embedded_clip_is_selected(inspect, session, pictures):
+    from workbench.controllers.models import ModelController
+    from workbench.engine.embed import embed
+
+    model = ModelController.of(session).load().result(WAIT_S)
+    session.embeddings = embed(model, session.clips, progress=False)
+    session.selection = session.clips[0].key
+    assert inspect.wait(WAIT_S)
+    session.clips = pictures
+    assert (inspect.key, session.selection, session.embeddings) == ("", "", None)
