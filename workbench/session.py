@@ -5,13 +5,16 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from traitlets import Any as AnyTrait
 from traitlets import HasTraits, Instance, TraitType, Unicode, default, observe, validate
 
 from models.errors import InvalidParameterError, WorkbenchError
 from workbench.media.clips import ClipSet
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 __all__ = ["Session", "Status"]
 
@@ -96,6 +99,7 @@ class Session(HasTraits):
     store: TraitType = AnyTrait()
 
     def __init__(self, **values: Any) -> None:
+        self.arriving: Future[Any] | None = None  # clips that are being read; whoever needs clips waits
         self._shared: dict[Any, Any] = {}
         self._shared_lock = threading.RLock()
         super().__init__(**values)
@@ -167,6 +171,11 @@ class Session(HasTraits):
         for thing in shared:
             if hasattr(thing, "close"):
                 thing.close()
+
+    @property
+    def clips_arrive(self) -> bool:
+        """Whether clips are being read right now."""
+        return self.arriving is not None and not self.arriving.done()
 
     def say(self, level: Level, text: str, next_step: str = "") -> None:
         """Show a message.

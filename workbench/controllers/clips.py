@@ -137,7 +137,7 @@ class ClipController(Controller):
                 if not overtaken.is_set():
                     self._accept(opening, loaded)
 
-        self._start(work, f"opening {opening.name}")
+        self.session.arriving = self._start(work, f"opening {opening.name}")
 
     def _accept(self, opening: _Opening, loaded: ClipSet) -> None:
         """Take the clips over, unless there are none, and say what became of the files."""

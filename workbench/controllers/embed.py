@@ -77,7 +77,7 @@ class EmbedController(Controller):
         What a stopped job left is good enough to rank.
         """
         found = self.session.embeddings
-        if found is None or not len(found):
+        if found is None or not len(found) or self.session.clips_arrive:
             return True
         if not self._same_space(found.space):
             return True
@@ -105,6 +105,10 @@ class EmbedController(Controller):
     def _embed(self) -> Any:
         """Load, embed, hand over: the body of the job."""
         session = self.session
+        if session.arriving is not None:
+            wait_for([session.arriving, self._stop], return_when=FIRST_COMPLETED)
+        if self._stop.done():
+            return self._end(None)
         clips = session.clips
         if not len(clips):
             raise NothingToEmbedError(

@@ -1,5 +1,6 @@
 """What all panels have in common: a session, a painter, clicks whose errors show."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -10,8 +11,9 @@ from workbench.panels import html
 from workbench.panels.painter import Painter
 from workbench.session import Session
 
-__all__ = ["Panel", "StatusLine", "button", "hooked"]
+__all__ = ["Panel", "Press", "StatusLine", "button", "hooked"]
 
+LATE_S = 0.7
 AnyWidget = TypeVar("AnyWidget", bound=ipywidgets.DOMWidget)
 
 
@@ -93,6 +95,31 @@ class Panel(ipywidgets.VBox):
             self._do(lambda: take(change["new"]), doing)()
 
         widget.observe(changed, trait)
+
+
+class Press:
+    """A button whose question is typed in a box.
+
+    The browser sends a click at once but holds typed text back while the kernel is busy, so the last
+    letters may come after the click that was made behind them. Such text counts as part of the click.
+
+    Args:
+        action: What a click does.
+    """
+
+    def __init__(self, action: Callable[[], Any]) -> None:
+        self._action = action
+        self._pressed_s = -LATE_S
+
+    def __call__(self) -> None:
+        """Do it."""
+        self._pressed_s = time.monotonic()
+        self._action()
+
+    def text_came(self) -> None:
+        """Do it again when the text belongs to a click that has just been made."""
+        if time.monotonic() - self._pressed_s < LATE_S:
+            self._action()
 
 
 class StatusLine(ipywidgets.VBox):

@@ -7,7 +7,7 @@ import ipywidgets
 from workbench.controllers.clips import ClipController
 from workbench.controllers.media import MediaProvider
 from workbench.panels import html
-from workbench.panels.base import Panel, button, hooked
+from workbench.panels.base import Panel, Press, button, hooked
 from workbench.session import Session
 from workbench.widgets import Gallery, Uploader
 
@@ -30,6 +30,7 @@ class ClipLoader(Panel):
     def __init__(self, session: Session | None = None, *, alone: bool = True) -> None:
         super().__init__(session, alone=alone)
         self.controller = ClipController.of(self.session)
+        self._press = Press(self.controller.open)
         self._source = hooked(
             ipywidgets.Text(
                 placeholder="Folder, file or pattern",
@@ -59,7 +60,8 @@ class ClipLoader(Panel):
         controller, session = self.controller, self.session
         self._take(self._source, "value", lambda text: setattr(controller, "source", text), "typing a path")
         self._source.on_msg(self._on_key)
-        self._open.on_click(self._do(controller.open, "opening the path"))
+        self._open.on_click(self._do(self._press, "opening the path"))
+        self._take(self._source, "value", lambda _: self._press.text_came(), "opening the path")
         self._samples.on_click(self._do(controller.open_samples, "opening the samples"))
         self._uploader.on_batch(
             lambda paths: self._do(lambda: controller.add_uploads(paths), "adding uploads")()
@@ -75,7 +77,7 @@ class ClipLoader(Panel):
     def _on_key(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Enter in the path box opens the path."""
         if isinstance(content, dict) and content.get("event") == "submit":
-            self._do(self.controller.open, "opening the path")()
+            self._do(self._press, "opening the path")()
 
     def _paint_source(self) -> None:
         """Show the path that is open."""

@@ -6,7 +6,7 @@ from workbench.controllers.media import MediaProvider
 from workbench.controllers.models import ModelController
 from workbench.controllers.rank import MODES, RankController
 from workbench.panels import html
-from workbench.panels.base import Panel, button, hooked
+from workbench.panels.base import Panel, Press, button, hooked
 from workbench.session import Session
 from workbench.widgets import Gallery, Heatmap
 
@@ -31,6 +31,7 @@ class RankPanel(Panel):
         super().__init__(session, alone=alone)
         ModelController.of(self.session).choose_default()
         self.controller = RankController.of(self.session)
+        self._press = Press(self.controller.rank)
         self._prompts = hooked(
             ipywidgets.Textarea(
                 placeholder="One prompt a line, such as:\na red circle moving left",
@@ -79,7 +80,8 @@ class RankPanel(Panel):
             self._tie(widget, name)
         self._more.observe(lambda _: self._paint_more(), "value")
         self._paint_more()
-        self._rank.on_click(self._do(controller.rank, "ranking"))
+        self._rank.on_click(self._do(self._press, "ranking"))
+        self._take(self._prompts, "value", lambda _: self._press.text_came(), "ranking")
         for widget in (self._results, self._heatmap):
             self._take(
                 widget, "selection", lambda key: setattr(session, "selection", key), "selecting a clip"

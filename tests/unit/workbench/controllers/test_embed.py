@@ -154,3 +154,22 @@ def test_needs_embedding__for_new_clips_and_other_models(embed, session, picture
     embed.start().result(GATE_S)
     session.model_id = "fake-gated"
     assert embed.needs_embedding()
+
+
+def test_start__waits_for_clips_that_are_being_read(embed, session, picture_folder, monkeypatch):
+    from workbench.controllers.clips import ClipController
+    from workbench.media import sources
+
+    go, real = threading.Event(), sources.load_clips
+
+    def slow(*args, **options):
+        go.wait(GATE_S)
+        return real(*args, **options)
+
+    monkeypatch.setattr(sources, "load_clips", slow)
+    loader = ClipController.of(session)
+    loader.open(str(picture_folder))
+    future = embed.start()
+    assert not future.done()
+    go.set()
+    assert len(future.result(GATE_S)) == 4

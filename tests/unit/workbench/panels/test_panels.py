@@ -143,7 +143,8 @@ def test_embed_panel__skipped_clips_are_listed(session, pictures):
     assert "green.png" in hook(panel, "wb-skipped").value
 
 
-def test_rank_panel__ranks_and_shows_cards_and_heat(session, pictures):
+def test_rank_panel__ranks_and_shows_cards_and_heat(session, pictures, monkeypatch):
+    monkeypatch.setattr("workbench.panels.base.LATE_S", 0.0)
     session.clips = pictures
     panel = RankPanel(session)
     assert "Type prompts" in hook(panel, "wb-results").empty_text
@@ -156,6 +157,29 @@ def test_rank_panel__ranks_and_shows_cards_and_heat(session, pictures):
     assert hook(panel, "wb-heatmap").rows == ["red", "blue"]
     hook(panel, "wb-prompts").value = "red"
     assert hook(panel, "wb-rank").description == "Rank again"
+
+
+def test_rank_panel__letters_that_come_after_the_click_count(session, pictures, monkeypatch):
+    monkeypatch.setattr("workbench.panels.base.LATE_S", 1e9)
+    session.clips = pictures
+    panel = RankPanel(session)
+    hook(panel, "wb-prompts").value = "re"
+    hook(panel, "wb-rank").click()
+    hook(panel, "wb-prompts").value = "red"
+    assert panel.controller.embed.wait(WAIT_S)
+    assert panel.controller.wait(WAIT_S)
+    assert session.ranking.prompts == ["red"]
+
+
+def test_clip_loader__letters_that_come_after_enter_count(session, picture_folder, monkeypatch):
+    monkeypatch.setattr("workbench.panels.base.LATE_S", 1e9)
+    loader = ClipLoader(session)
+    source = hook(loader, "wb-source")
+    source.value = str(picture_folder)[:-1]
+    source._handle_custom_msg({"event": "submit"}, [])
+    source.value = str(picture_folder)
+    assert loader.controller.wait(WAIT_S)
+    assert len(session.clips) == 4
 
 
 def test_rank_panel__selection_is_one_for_all(session, pictures):
