@@ -44,7 +44,7 @@ def open_notebook(lab, chromium, request, repo_root):
         page = chromium.new_page()
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.dialogs = []
-        page.on("dialog", lambda dialog: (page.dialogs.append(dialog.message), dialog.dismiss()))
+        page.on("dialog", lambda dialog: _answer(page, dialog))
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         pages.append(page)
@@ -61,6 +61,15 @@ def open_notebook(lab, chromium, request, repo_root):
             page.screenshot(path=_artefacts(repo_root) / f"failed-{request.node.name}-{number}.png")
         page.close()
     lab.shut_kernels_down()
+
+
+def _answer(page, dialog) -> None:
+    """Leave the page when JupyterLab asks about unsaved changes; note down every other box."""
+    if dialog.type == "beforeunload":
+        dialog.accept()
+        return
+    page.dialogs.append(dialog.message)
+    dialog.dismiss()
 
 
 @pytest.hookimpl(wrapper=True)
