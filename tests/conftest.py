@@ -48,6 +48,7 @@ settings.load_profile("workbench")
 _LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the cells of a notebook, and the tests that share a server, in one worker process and in order."""
     for item in items:

@@ -91,7 +91,7 @@ globalThis.mount = async (source, traits, media) => {
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not outlive these tests
 def browser():
     """A Chromium shared by the tests of the front end."""
     api = pytest.importorskip("playwright.sync_api")
