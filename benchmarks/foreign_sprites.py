@@ -54,7 +54,7 @@ def draw_clip(scene: Scene, rng: random.Random) -> tuple[np.ndarray, float]:
     """
     width, height = rng.choice(_SIZES)
     fps = rng.choice((10, 15, 24, 25, 30, 60))
-    count = max(8, round(rng.uniform(1.0, 4.0) * fps))
+    count = min(max(8, round(rng.uniform(1.0, 4.0) * fps)), 120)
     backdrop = _Backdrop(scene.background, width, height, rng)
     sprites = _sprites(scene, width, height, count / fps, rng)
     smooth = rng.random() < 0.6

@@ -36,8 +36,9 @@ def own_clip(scene: Scene, seed: int) -> tuple[np.ndarray, float]:
     """Draw a clip with our renderer in its full diversity."""
     rng = np.random.default_rng(seed)
     width, height = _SIZES[rng.integers(len(_SIZES))]
-    fps, seconds = float(rng.choice([10, 24, 30, 60])), rng.uniform(1.0, 4.0)
-    return render(scene, width=width, height=height, fps=fps, duration_s=seconds, rng=rng), fps
+    fps = float(rng.choice([10, 24, 30, 60]))
+    count = min(round(rng.uniform(1.0, 4.0) * fps), 96)  # bounds the memory of a clip
+    return render(scene, width=width, height=height, fps=fps, num_frames=count, rng=rng), fps
 
 
 def foreign_clip(scene: Scene, seed: int) -> tuple[np.ndarray, float]:

@@ -31,7 +31,7 @@ def test_retrieval__held_out_compositions(measured):
 
 @pytest.mark.parametrize(
     ("name", "floor"),
-    [("colour", 0.85), ("shape", 0.75), ("size", 0.85), ("motion", 0.85), ("background", 0.8)],
+    [("colour", 0.85), ("shape", 0.5), ("size", 0.85), ("motion", 0.85), ("background", 0.8)],
 )
 def test_attributes__are_told_apart(measured, name, floor):
     model, scenes, _, video = measured
