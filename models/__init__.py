@@ -4,8 +4,9 @@ Importing this package loads neither torch nor transformers: each public name is
 from its own module when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from models.auto import AutoModel, ModelDescription
@@ -56,18 +57,4 @@ __all__ = [
     "register_model",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use and keep it."""
-    if name not in _EXPORTS:
-        raise AttributeError(
-            f"module 'models' has no attribute {name!r}; it has {', '.join(sorted(_EXPORTS))}"
-        )
-    value = getattr(import_module(_EXPORTS[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names without importing them."""
-    return sorted(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

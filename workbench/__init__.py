@@ -4,8 +4,9 @@ Importing this package is cheap: each public name is imported from its own modul
 is first used, so neither torch nor ipywidgets is loaded before it is needed.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.analysis.results import Classification, Ranking
@@ -69,18 +70,4 @@ __all__ = [
     "submit_embed",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use and keep it."""
-    if name not in _EXPORTS:
-        raise AttributeError(
-            f"module 'workbench' has no attribute {name!r}; it has {', '.join(sorted(_EXPORTS))}"
-        )
-    value = getattr(import_module(_EXPORTS[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names without importing them."""
-    return sorted(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

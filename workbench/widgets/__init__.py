@@ -10,8 +10,9 @@ you hand over, and what the reader does arrives in traits (``selection``, ``time
 observed or linked. Media bytes never enter a synced trait, so notebooks stay small.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.widgets.gallery import Gallery
@@ -30,18 +31,4 @@ _EXPORTS = {
 
 __all__ = ["Gallery", "Heatmap", "MediaChannel", "Player", "Uploader"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use and keep it."""
-    if name not in _EXPORTS:
-        raise AttributeError(
-            f"module 'workbench.widgets' has no attribute {name!r}; it has {', '.join(sorted(_EXPORTS))}"
-        )
-    value = getattr(import_module(_EXPORTS[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names without importing them."""
-    return sorted(_EXPORTS)
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
