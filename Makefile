@@ -41,7 +41,7 @@ demo: $(READY) ## rank the bundled clips without a browser; results go to demo/
 	@$(BIN)/workbench demo --out "$(OUT)"
 
 test: $(READY_DEV) browser ## run every test: units, contracts, guards, browser, notebooks, documentation
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --nbval-lax tests notebooks $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval-lax tests notebooks $(PYTEST_ARGS)
 
 check: $(READY_DEV) ## format check, lint, types, then every test
 	@$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""What every test gets: no network, its own caches, restored random state, one group per shared server."""
+"""What every test gets: no network, its own caches, restored random state."""
 
 import os
 import random
@@ -46,17 +46,6 @@ settings.register_profile(
 settings.load_profile("workbench")
 
 _LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "")
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the cells of a notebook, and the tests that share a server, in one worker process and in order."""
-    for item in items:
-        if item.get_closest_marker("xdist_group"):
-            continue
-        browser = item.get_closest_marker("browser") or "tests/browser/" in item.path.as_posix()
-        group = "browser" if browser else item.path.relative_to(ROOT).as_posix()
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
