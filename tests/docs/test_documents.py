@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +16,19 @@ SYSTEM = {"apt-get", "git", "cd", "python3", "ssh", "conda", "pip", "export"}
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)#\s]+)(?:#[^)\s]*)?\)|<img [^>]*src=\"([^\"]+)\"|srcset=\"([^\"]+)\"")
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_python__runs_from_the_top_of_the_file(path: Path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "__main__"}
+WITH_PYTHON = sorted({block.path for block in blocks("python")})
+
+
+@pytest.mark.parametrize("path", WITH_PYTHON, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_python__runs_from_the_top_of_the_file(path: Path, tmp_path):
+    code = ""
     for block in blocks("python"):
-        if block.path == path:
-            code = "\n" * block.line + block.text  # so that a trace names the line of the document
-            exec(compile(code, block.place, "exec"), names)
+        if block.path == path:  # on its own lines, so that a trace names the line of the document
+            code += "\n" * (block.line - code.count("\n")) + block.text
+    script = tmp_path / f"{path.stem}.py"
+    script.write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
