@@ -55,11 +55,12 @@ def picture_of_panel(browser: Browser, folder: str) -> None:
         page.goto(address["url"] + "&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+        page.wait_for_timeout(3000)  # idle comes before connected, and a cell run in between is dropped
         page.click(".jp-CodeCell >> nth=0")
         page.keyboard.press("Control+b")  # the side bar folds away
         page.keyboard.press("Shift+Enter")
         page.click("button.wb-embed, .wb-embed button")
-        page.wait_for_selector(".wb-status :text('mbedded')")
+        page.wait_for_selector(".wb-status :text-matches('Embedded|Ranked')")
         page.click("button.wb-rank, .wb-rank button")
         page.wait_for_selector(".wb-results .wb-card")
         page.click(".wb-results .wb-card >> nth=0")
