@@ -371,19 +371,20 @@ def test_embed__ctrl_c_stops_the_job_keeps_the_store_and_is_raised(monkeypatch):
 
 def test_job__await_gives_the_result_and_leaves_the_loop_free():
     async def notebook_cell():
-        ticks = 0
         model = GatedModel()
         job = submit_embed(model, colourful(3))
         waiting = asyncio.ensure_future(_await(job))
         while not model.entered.is_set():
             await asyncio.sleep(0.001)
-            ticks += 1
+        for _ in range(3):  # the loop turns while the model is held
+            await asyncio.sleep(0.001)
+        waited = not waiting.done()
         model.leave.set()
-        return await waiting, ticks
+        return await waiting, waited
 
-    embeddings, ticks = asyncio.run(notebook_cell())
+    embeddings, waited = asyncio.run(notebook_cell())
     assert len(embeddings) == 3
-    assert ticks > 0
+    assert waited
 
 
 async def _await(job):
