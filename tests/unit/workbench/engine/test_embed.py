@@ -374,8 +374,7 @@ def test_job__await_gives_the_result_and_leaves_the_loop_free():
         model = GatedModel()
         job = submit_embed(model, colourful(3))
         waiting = asyncio.ensure_future(_await(job))
-        while not model.entered.is_set():
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(model.entered.wait, 30)
         for _ in range(3):  # the loop turns while the model is held
             await asyncio.sleep(0.001)
         waited = not waiting.done()
