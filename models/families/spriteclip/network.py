@@ -175,11 +175,11 @@ class _TextTower(nn.Module):
         """Features before centring."""
         real = numbers > 0
         x = self.words(numbers) + self.order[: numbers.shape[1]]
-        bias = torch.zeros(real.shape, device=x.device).masked_fill(~real, -1e4)[:, None, None]
+        bias = x.new_zeros(real.shape).masked_fill(~real, -1e4)[:, None, None]
         for block in self.blocks:
             x = block(x, bias)
         x = self.norm(x)
-        weight = (real / real.sum(1, keepdim=True)).unsqueeze(-1)
+        weight = (real / real.sum(1, keepdim=True)).unsqueeze(-1).to(x.dtype)
         return self.out(torch.cat([x[:, 0], (x * weight).sum(1)], -1))
 
 

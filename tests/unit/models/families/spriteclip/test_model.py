@@ -127,6 +127,13 @@ def test_bfloat16__is_close(model, clips):
     assert (low.embed_videos(clips) * model.embed_videos(clips)).sum(1).min() > 0.98
 
 
+def test_bfloat16__texts_too(model):
+    texts = ["a small red circle moving left", "two stars"]
+    rows = SpriteCLIP.from_pretrained(dtype="bfloat16").embed_text(texts)
+    assert rows.dtype == torch.float32
+    assert (rows * model.embed_text(texts)).sum(1).min() > 0.999
+
+
 def test_weights__are_small_and_described():
     manifest = json.loads((WEIGHTS / "manifest.json").read_text("utf-8"))
     assert manifest["model_id"] == SpriteCLIP.model_id
