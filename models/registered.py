@@ -114,23 +114,20 @@ def _checked(key: "RegistryKey", given: Any) -> ModelCard:
 def _made(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard:
     """Make a card from what a class says; of a class that is only named, from its name."""
     architecture, task_type, backend = key
-    if not isinstance(entry.model_class, type):
-        return ModelCard(
-            model_id=architecture,
-            architecture=architecture,
-            task_type=task_type,
-            backends=(backend.value,),
-            source="registered",
-            description=f"{entry.class_name}, registered by name.",
-        )
-    model_class = entry.model_class
-    score_kind = getattr(model_class, "score_kind", "softmax")
-    return ModelCard(
+    named = ModelCard(
         model_id=architecture,
         architecture=architecture,
         task_type=task_type,
         backends=(backend.value,),
         source="registered",
+        description=f"{entry.class_name}, registered by name.",
+    )
+    if not isinstance(entry.model_class, type):
+        return named
+    model_class = entry.model_class
+    score_kind = getattr(model_class, "score_kind", "softmax")
+    return replace(
+        named,
         embedding_dim=_number(model_class, "embedding_dim"),
         num_frames=_number(model_class, "num_frames") or 1,
         modalities=tuple(

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,18 +182,11 @@ def _open_sources(terminal: Terminal, work: Work) -> "ClipSet":
 def _embed(terminal: Terminal, model: Any, clips: "ClipSet", work: Work) -> "tuple[Embeddings, list[Reason]]":
     """Embed with a progress line; Ctrl-C ends the run, and what is done is returned, ``stopped``."""
     from workbench import submit_embed
-    from workbench.engine.embed import SHOW_EVERY_S
-    from workbench.engine.progress import progress_display
+    from workbench.engine.progress import wait_showing
 
     job = submit_embed(model, clips, num_frames=work.frames, batch_size=work.batch_size or "auto")
-    with progress_display(wanted=True) as show:
-        try:
-            while not job.wait(SHOW_EVERY_S):
-                show(job.progress)
-        except KeyboardInterrupt:
-            job.stop()
-            job.wait()
-        show(job.progress)
+    with suppress(KeyboardInterrupt):
+        wait_showing(job, wanted=True)
     vectors = job.result()
     broke_later = [(one.key, one.reason) for one in vectors.skipped]
     terminal.skipped(broke_later)

@@ -8,7 +8,7 @@ from workbench.engine.adapter import adapt, load_if_named
 from workbench.engine.clip_ids import as_clips
 from workbench.engine.job import EmbedJob
 from workbench.engine.loop import StopSignal
-from workbench.engine.progress import SHOW_EVERY_S, progress_display, shown_progress
+from workbench.engine.progress import shown_progress, wait_showing
 from workbench.engine.records import EmbedProgress
 from workbench.engine.run import EmbedRun
 from workbench.engine.sizing import BatchSizer, check_batch_size
@@ -64,16 +64,7 @@ def embed(
     job = submit_embed(
         model, clips, store=store, batch_size=batch_size, num_frames=num_frames, workers=workers
     )
-    with progress_display(wanted=progress) as show:
-        try:
-            while not job.wait(SHOW_EVERY_S):
-                show(job.progress)
-        except KeyboardInterrupt:
-            job.stop()
-            job.wait()
-            raise
-        finally:
-            show(job.progress)
+    wait_showing(job, wanted=progress)
     return job.result()
 
 

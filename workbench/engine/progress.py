@@ -5,9 +5,12 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.engine.records import EmbedProgress
+
+if TYPE_CHECKING:
+    from workbench.engine.job import EmbedJob
 
 SHOW_EVERY_S = 0.1  # seconds between two looks at the progress
 Show = Callable[[EmbedProgress], None]
@@ -32,6 +35,28 @@ def progress_display(*, wanted: bool) -> Generator[Show, None, None]:
             yield show
     else:
         yield lambda _: None
+
+
+def wait_showing(job: "EmbedJob", *, wanted: bool) -> None:
+    """Wait until a job has ended and show its progress meanwhile.
+
+    Args:
+        job: The job; Ctrl-C stops it.
+        wanted: False waits without showing anything.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, once the job has ended; what is done is in its result.
+    """
+    with progress_display(wanted=wanted) as show:
+        try:
+            while not job.wait(SHOW_EVERY_S):
+                show(job.progress)
+        except KeyboardInterrupt:
+            job.stop()
+            job.wait()
+            raise
+        finally:
+            show(job.progress)
 
 
 def shown_progress(also: Show | None = None) -> Show:
