@@ -27,7 +27,9 @@ def test_python__runs_from_the_top_of_the_file(path: Path, tmp_path):
             code += "\n" * (block.line - code.count("\n")) + block.text
     script = tmp_path / f"{path.stem}.py"
     script.write_text(code, encoding="utf-8")
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -19,7 +19,7 @@ def run(*command: object, cwd: Path = ROOT, **environ: str) -> subprocess.Comple
     """Run a command and give what it printed."""
     words = [str(word) for word in command]
     env = {**os.environ, **environ}
-    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=240)
 
 
 @pytest.fixture

@@ -34,7 +34,9 @@ def test_help__loads_nothing_heavy():
         "try:\n    cli.main(['--help'])\nexcept SystemExit as left:\n    assert not left.code\n"
         f"loaded = {HEAVY!r} & set(sys.modules)\nassert not loaded, loaded\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     for command in ("lab", "demo", "models", "embed", "rank", "doctor"):
         assert command in done.stdout
@@ -226,5 +228,7 @@ def test_embed__an_interrupt_keeps_what_is_done(run, gated_model, many_pictures,
 
 def test_module__a_closed_pipe_is_no_trace():
     shell = f"{sys.executable} -c 'from workbench.cli import main; main()' --help | true"
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(
+        ["bash", "-c", shell], capture_output=True, text=True, check=False, env=os.environ, timeout=240
+    )
     assert "Traceback" not in done.stderr

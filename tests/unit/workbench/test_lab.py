@@ -88,6 +88,16 @@ def test_wait_until_up__a_server_that_ends_is_said(tmp_path):
         wait_until_up(LabPlan(tmp_path, None, "127.0.0.1", 1, "t"), server, log)
 
 
+def first_document(lines):
+    """Read up to the line that ends the document, or to the end of the output."""
+    read = []
+    for line in lines:
+        read.append(line)
+        if line == "}\n":
+            break
+    return "".join(read)
+
+
 @pytest.mark.slow
 def test_lab__starts_answers_and_ends(tmp_path):
     user_config = tmp_path / "config"
@@ -96,7 +106,7 @@ def test_lab__starts_answers_and_ends(tmp_path):
     command = [sys.executable, "-c", "from workbench.cli import main; main()", "lab", str(tmp_path), "--json"]
     lab = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
     try:
-        document = json.loads("".join(iter(lab.stdout.readline, "}\n")) + "}")
+        document = json.loads(first_document(lab.stdout))
         headers = {"Authorization": f"token {document['token']}"}
         url = f"http://127.0.0.1:{document['port']}/lab"
         page = (
