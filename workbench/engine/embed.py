@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.engine.adapter import adapt, load_if_named
 from workbench.engine.clip_ids import as_clips
-from workbench.engine.job import EmbedJob
+from workbench.engine.job import Job
 from workbench.engine.loop import StopSignal
 from workbench.engine.progress import shown_progress, wait_showing
 from workbench.engine.records import EmbedProgress
@@ -17,6 +17,10 @@ from workbench.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from workbench.engine.embeddings import Embeddings
+
+
+class EmbedJob(Job["Embeddings"]):
+    """A job that embeds clips; its progress is an ``EmbedProgress``, its result ``Embeddings``."""
 
 
 def embed(
@@ -78,7 +82,7 @@ def submit_embed(
     progress: bool = False,
     workers: int | None = None,
     on_progress: Callable[[EmbedProgress], None] | None = None,
-) -> EmbedJob:
+) -> "EmbedJob":
     """Start turning clips into vectors in the background.
 
     Args:
@@ -106,7 +110,7 @@ def submit_embed(
         adapt(model)
     stop = StopSignal()
 
-    def prepare(job: EmbedJob) -> EmbedRun:
+    def prepare(job: "Job[Embeddings]") -> EmbedRun:
         adapted = adapt(load_if_named(model))
         return EmbedRun(
             adapted,
@@ -121,7 +125,11 @@ def submit_embed(
 
     if progress:
         on_progress = shown_progress(on_progress)
-    return EmbedJob(prepare, stop=stop, on_progress=on_progress).start()
+    job = EmbedJob(
+        prepare, stop=stop, unprepared=lambda state: EmbedProgress(state=state), on_progress=on_progress
+    )
+    job.start()
+    return job
 
 
 def default_workers() -> int:

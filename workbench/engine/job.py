@@ -1,25 +1,51 @@
-"""A running embedding job: its progress, its stop button, its result."""
+"""A running job: its progress, its stop button, its result."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from workbench.engine.loop import StopSignal
-from workbench.engine.records import EmbedProgress
 from workbench.errors import JobStoppedError
-
-if TYPE_CHECKING:
-    from workbench.engine.embeddings import Embeddings
-    from workbench.engine.run import EmbedRun
 
 STOP_GRACE_S = 1.5  # a model call that takes longer is left to itself; its rows still reach the store
 
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
-class EmbedJob:
-    """A job that embeds clips in a thread of its own. Made by ``submit_embed``.
+
+class Progress(Protocol):
+    """How far a job is; a snapshot that never changes."""
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work dealt with, 0..1."""
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+
+
+class Run(Protocol[R_co]):
+    """The work of a job: executed in its thread, looked at from others."""
+
+    def execute(self) -> None:
+        """Do the work; return early when stopped."""
+
+    def progress(self, state: str) -> Any:
+        """How far it is, as the ``Progress`` of its kind."""
+
+    def close(self) -> None:
+        """Take no more results and stop the clock; the work may still be running."""
+
+    def outcome(self, *, stopped: bool) -> R_co:
+        """What was done."""
+
+
+class Job(Generic[R]):
+    """Work in a thread of its own. Made by ``submit_embed`` and ``Pipeline.submit``.
 
     ``await job`` gives the result in a notebook without blocking it; cancelling the await stops
     the job. All methods may be called from any thread.
@@ -27,39 +53,42 @@ class EmbedJob:
     Args:
         prepare: Called first, in the job's thread: loads what must be loaded and returns the run.
         stop: The signal that the run listens to.
-        on_progress: Called with each new ``EmbedProgress``, in the job's thread; what it raises
+        unprepared: Gives the progress before there is a run, from the name of a state.
+        on_progress: Called with each new progress, in the job's thread; what it raises
             fails the job.
     """
 
     def __init__(
         self,
-        prepare: "Callable[[EmbedJob], EmbedRun]",
+        prepare: "Callable[[Job[R]], Run[R]]",
         *,
         stop: StopSignal,
-        on_progress: Callable[[EmbedProgress], None] | None = None,
+        unprepared: Callable[[str], Any],
+        on_progress: Callable[[Any], None] | None = None,
     ) -> None:
         self._prepare = prepare
         self._stop = stop
+        self._unprepared = unprepared
         self._on_progress = on_progress
-        self._run: EmbedRun | None = None
+        self._run: Run[R] | None = None
         self._phase = "queued"
         self._final = ""
-        self._future: Future[Embeddings] = Future()
+        self._future: Future[R] = Future()
         self._future.set_running_or_notify_cancel()
         self._ending = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="workbench-embed", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="workbench-job", daemon=True)
 
-    def start(self) -> "EmbedJob":
-        """Start the thread; ``submit_embed`` has done so already."""
+    def start(self) -> "Job[R]":
+        """Start the thread; whoever made the job has done so already."""
         self._thread.start()
         return self
 
     @property
-    def progress(self) -> EmbedProgress:
+    def progress(self) -> Any:
         """How far the job is, right now."""
         run = self._run
         state = self._final or ("stopping" if self._stop.is_set else self._phase)
-        return run.tally.progress(state) if run is not None else EmbedProgress(state=state)
+        return run.progress(state) if run is not None else self._unprepared(state)
 
     def stop(self) -> None:
         """Ask the job to end; it does within 2 s and keeps what is done. Again does no harm."""
@@ -82,18 +111,18 @@ class EmbedJob:
             return False
         return True
 
-    def result(self, timeout: float | None = None) -> "Embeddings":
+    def result(self, timeout: float | None = None) -> R:
         """Wait for the result.
 
         Args:
             timeout: Longest wait in seconds; None waits for ever.
 
         Returns:
-            The embeddings; after ``stop()`` what was done, with ``.stopped`` True.
+            What was done; after ``stop()`` the part that was done, with ``.stopped`` True.
 
         Raises:
             TimeoutError: If the job takes longer.
-            JobStoppedError: If it was stopped before the model and the clips were loaded.
+            JobStoppedError: If it was stopped before it had loaded what it needs.
             Exception: Whatever made the job fail.
         """
         return self._future.result(timeout)
@@ -102,15 +131,15 @@ class EmbedJob:
         """Wait for the end and return what made the job fail, or None."""
         return self._future.exception(timeout)
 
-    def add_done_callback(self, fn: "Callable[[EmbedJob], object]") -> None:
+    def add_done_callback(self, fn: "Callable[[Job[R]], object]") -> None:
         """Call ``fn(job)`` once the job has ended; at once when it has already."""
         self._future.add_done_callback(lambda _: fn(self))
 
-    def __await__(self) -> "Generator[Any, None, Embeddings]":
+    def __await__(self) -> "Generator[Any, None, R]":
         return self._wait_async().__await__()
 
     def __repr__(self) -> str:
-        return f"EmbedJob({self.progress.text})"
+        return f"{type(self).__name__}({self.progress.text})"
 
     def _repr_html_(self) -> str:
         progress = self.progress
@@ -119,7 +148,7 @@ class EmbedJob:
             f"{escape(progress.text)}</div>"
         )
 
-    async def _wait_async(self) -> "Embeddings":
+    async def _wait_async(self) -> R:
         """Wait without blocking the event loop; cancelling the wait stops the job."""
         try:
             return await asyncio.wrap_future(self._future)
@@ -164,20 +193,18 @@ class EmbedJob:
             else:
                 self._future.set_result(outcome)
 
-    def _outcome(self, error: BaseException | None) -> "Embeddings | BaseException":
+    def _outcome(self, error: BaseException | None) -> "R | BaseException":
         """Close the run and choose the final state."""
         if self._run is not None:
-            self._run.tally.close()
+            self._run.close()
         if error is not None:
             self._final = "failed"
             return error
         self._final = "stopped" if self._stop.is_set and not self._complete() else "done"
         if self._run is None:
-            return JobStoppedError("The job was stopped before it had loaded the model and the clips.")
-        from workbench.engine.embeddings import Embeddings
-
-        return Embeddings.of_run(self._run, stopped=self._final == "stopped")
+            return JobStoppedError("The job was stopped before it had loaded what it needs.")
+        return self._run.outcome(stopped=self._final == "stopped")
 
     def _complete(self) -> bool:
-        """Whether every clip was dealt with, so that a late stop changed nothing."""
-        return self._run is not None and self._run.tally.progress("").fraction == 1.0
+        """Whether everything was dealt with, so that a late stop changed nothing."""
+        return self._run is not None and self._run.progress("").fraction == 1.0

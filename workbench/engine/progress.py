@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.engine.records import EmbedProgress
 
 if TYPE_CHECKING:
-    from workbench.engine.job import EmbedJob
+    from workbench.engine.job import Job
 
 SHOW_EVERY_S = 0.1  # seconds between two looks at the progress
 Show = Callable[[EmbedProgress], None]
@@ -37,7 +37,7 @@ def progress_display(*, wanted: bool) -> Generator[Show, None, None]:
         yield lambda _: None
 
 
-def wait_showing(job: "EmbedJob", *, wanted: bool) -> None:
+def wait_showing(job: "Job[Any]", *, wanted: bool) -> None:
     """Wait until a job has ended and show its progress meanwhile.
 
     Args:

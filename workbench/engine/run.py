@@ -11,12 +11,14 @@ from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
 from workbench.engine.clip_ids import stored_id
 from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
+from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore
 from workbench.engine.tally import Tally
 from workbench.errors import InvalidClipError, MediaError
 
 if TYPE_CHECKING:
+    from workbench.engine.embeddings import Embeddings
     from workbench.media.clips import Clip
 
 # What may be wrong with one clip. Every other exception is a bug, here or in the model, and surfaces.
@@ -62,6 +64,20 @@ class EmbedRun:
         self._workers = workers
         self._stop = stop
         self._on_change = on_change
+
+    def progress(self, state: str) -> EmbedProgress:
+        """How far the run is."""
+        return self.tally.progress(state)
+
+    def close(self) -> None:
+        """Take no more rows."""
+        self.tally.close()
+
+    def outcome(self, *, stopped: bool) -> "Embeddings":
+        """The vectors that are there."""
+        from workbench.engine.embeddings import Embeddings
+
+        return Embeddings.of_run(self, stopped=stopped)
 
     def execute(self) -> None:
         """Reuse what the store has, compute the rest; returns early when stopped."""

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from workbench import Embeddings, cli
-from workbench.engine.job import EmbedJob
+from workbench.engine.embed import EmbedJob
 
 HEAVY = {"torch", "transformers", "pandas", "matplotlib", "ipywidgets", "av", "jupyterlab"}
 

@@ -348,7 +348,7 @@ def test_submit_embed__stop_after_the_end_changes_nothing():
 
 
 def test_embed__ctrl_c_stops_the_job_keeps_the_store_and_is_raised(monkeypatch):
-    from workbench.engine.job import EmbedJob
+    from workbench.engine.embed import EmbedJob
 
     never, store, clips = threading.Event(), MemoryStore(), colourful(9)
     for clip in clips[4:]:
