@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from models.catalog import ModelCard
 
 MODELS_ENV = "EMBEDDING_WORKBENCH_MODELS"
+EXPORTED_BACKENDS = ("onnx", "openvino")  # a model's exported packages lie beside its home package
 
 
 def models_root(model_dir: str | Path | None = None) -> Path:
@@ -31,21 +32,27 @@ def models_root(model_dir: str | Path | None = None) -> Path:
     return Path(cache).expanduser() / "embedding-workbench" / "models"
 
 
-def package_path(card: "ModelCard", model_dir: str | Path | None = None) -> Path:
+def package_path(card: "ModelCard", model_dir: str | Path | None = None, backend: str | None = None) -> Path:
     """Say where a model's package belongs, whether it is there or not.
 
     Args:
         card: The model; "bundled" packages lie inside ``models``, "local" ones where the card
             says, all others under ``models_root`` as ``<org>/<name>``.
         model_dir: Folder to use instead of the default one.
+        backend: An exported format, "onnx" or "openvino": ``<org>/<name>--<backend>`` under
+            ``models_root``, whatever the source of the model. None for the home format.
 
     Returns:
         Absolute path of the folder.
+
+    Raises:
+        InvalidParameterError: If the model's id cannot be the name of a folder.
     """
-    if card.source == "bundled":
+    if backend is None and card.source == "bundled":
         return Path(__file__).parent / card.location
-    if card.source == "local":
+    if backend is None and card.source == "local":
         return Path(card.location).expanduser().absolute()
     if not is_safe_path(card.model_id):
         raise InvalidParameterError(f"The model id {card.model_id!r} cannot be the name of a folder.")
-    return models_root(model_dir).absolute() / card.model_id
+    home = models_root(model_dir).absolute() / card.model_id
+    return home if backend is None else home.with_name(f"{home.name}--{backend}")

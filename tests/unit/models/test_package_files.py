@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import models.package_files
 import models.packages
 from models.catalog import CATALOG, ModelCard
 from models.errors import (
@@ -134,8 +135,8 @@ def test_verify__a_folder_in_place_of_a_file(package):
 def test_verify__unchanged_files_are_hashed_once(package, monkeypatch):
     package.verify()
     hashed = []
-    real = models.packages.file_sha256
-    monkeypatch.setattr(models.packages, "file_sha256", lambda path: hashed.append(path) or real(path))
+    real = models.package_files.file_sha256
+    monkeypatch.setattr(models.package_files, "file_sha256", lambda path: hashed.append(path) or real(path))
     package.verify()
     assert hashed == []
     package.verify(full=True)
@@ -143,7 +144,7 @@ def test_verify__unchanged_files_are_hashed_once(package, monkeypatch):
 
 
 def test_verify__big_packages_by_size_unless_full(package, monkeypatch):
-    monkeypatch.setattr(models.packages, "SMALL_PACKAGE_BYTES", 5)
+    monkeypatch.setattr(models.package_files, "SMALL_PACKAGE_BYTES", 5)
     change(package, "towers/text.safetensors", b"X123456789")
     package.verify()
     with pytest.raises(FileHashMismatchError):
