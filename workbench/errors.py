@@ -18,6 +18,7 @@ __all__ = [
     "NothingToEmbedError",
     "NothingToRankError",
     "SourceNotFoundError",
+    "StageError",
     "UnsupportedMediaError",
     "WorkbenchError",
 ]
@@ -100,4 +101,12 @@ class NothingToRankError(InvalidParameterError):
 
     Occurs: only blank lines among the prompts, or every clip was skipped.
     What to do: type a prompt; see ``skipped`` for the reasons.
+    """
+
+
+class StageError(WorkbenchError, ValueError):
+    """A stage of a pipeline that failed, or that was given what it cannot take.
+
+    Occurs: an exception in ``setup`` or ``process``; a stage put before the one whose results it needs.
+    What to do: the message names the stage and the task; mend the stage, or put it elsewhere.
     """

@@ -1,0 +1,326 @@
+"""Pipelines in this process: order, fan out, filters, batches, failures, stop, metrics."""
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from workbench.errors import InvalidParameterError, StageError
+from workbench.stages import (
+    ImageBatch,
+    ImageObject,
+    InProcessExecutor,
+    Pipeline,
+    ProcessingStage,
+    Resources,
+    Task,
+    processing_stage,
+)
+
+
+def batches(count, items=2):
+    return [
+        ImageBatch(data=[ImageObject(image_id=f"{number}-{place}") for place in range(items)])
+        for number in range(count)
+    ]
+
+
+class Tag(ProcessingStage[ImageBatch, ImageBatch]):
+    """Notes its worker's number on every item."""
+
+    lock = threading.Lock()
+    made = 0
+
+    def setup(self, worker_metadata=None):
+        with Tag.lock:
+            Tag.made += 1
+            self.number = Tag.made
+
+    def process(self, task):
+        for item in task.data:
+            item.metadata["worker"] = self.number
+        self._log_metric("tagged", task.num_items)
+        return task
+
+
+@processing_stage()
+def split(task):
+    return [ImageBatch(data=[item]) for item in task.data]
+
+
+@processing_stage()
+def odd_only(task):
+    return task if int(task.data[0].image_id.split("-")[0]) % 2 else None
+
+
+def test_run__keeps_order_through_fan_out_and_filter():
+    result = Pipeline(stages=[split, odd_only, Tag()]).run(initial_tasks=batches(6), progress=False)
+    assert [item.image_id for item in result.items] == ["1-0", "1-1", "3-0", "3-1", "5-0", "5-1"]
+    assert [task.task_id for task in result] == ["1_0", "1_1", "3_0", "3_1", "5_0", "5_1"]
+    assert [stats.tasks_in for stats in result.stats] == [6, 12, 6]
+    assert [stats.tasks_out for stats in result.stats] == [12, 6, 6]
+
+
+def test_run__several_workers_keep_the_order_and_have_a_copy_each():
+    Tag.made = 0
+    stage = Tag().with_(num_workers=3)
+    meet = threading.Barrier(3, timeout=30)
+
+    @processing_stage()
+    def wait(task):
+        if int(task.data[0].image_id.split("-")[0]) < 3:
+            meet.wait()  # passes only if three workers run at once
+        return task
+
+    result = Pipeline(stages=[wait.with_(num_workers=3), stage]).run(
+        initial_tasks=batches(20), progress=False
+    )
+    assert [task.task_id for task in result] == [str(number) for number in range(20)]
+    assert Tag.made <= 3
+    assert not hasattr(stage, "number")
+
+
+def test_run__metrics_travel_with_the_task():
+    (task,) = Pipeline(stages=[split.with_(name="one"), Tag()]).run(
+        initial_tasks=batches(1, items=1), progress=False
+    )
+    first, second = task._stage_perf
+    assert (first.stage_name, second.stage_name) == ("one", "Tag")
+    assert second.custom_metrics == {"tagged": 1.0}
+    assert second.num_items == 1
+
+
+def test_run__batches_of_tasks_reach_process_batch():
+    sizes = []
+
+    class Together(ProcessingStage[ImageBatch, ImageBatch]):
+        batch_size = 3
+
+        def process(self, task):
+            raise NotImplementedError
+
+        def process_batch(self, tasks):
+            sizes.append(len(tasks))
+            return list(tasks)
+
+    result = Pipeline(stages=[Together()]).run(initial_tasks=batches(7), progress=False)
+    assert sizes == [3, 3, 1]
+    assert len(result) == 7
+
+
+def test_run__a_source_stage_makes_the_tasks():
+    @processing_stage()
+    def source(task):
+        assert type(task) is Task
+        return batches(3)
+
+    assert len(Pipeline(stages=[source]).run(progress=False)) == 3
+
+
+@processing_stage(name="fragile")
+def fragile(task):
+    if task.task_id == "1":
+        raise ValueError("no")
+    return task
+
+
+def test_run__a_failure_names_stage_and_task():
+    with pytest.raises(StageError, match=r"'fragile' failed on 1: ValueError: no"):
+        Pipeline(stages=[fragile]).run(initial_tasks=batches(3), progress=False)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_run__failures_may_be_outcomes(batch_size):
+    pipeline = Pipeline(stages=[fragile.with_(batch_size=batch_size)])
+    result = pipeline.run(InProcessExecutor(ignore_failures=True), batches(3))
+    assert [task.task_id for task in result] == ["0", "2"]
+    assert [(one.stage, one.task, one.error) for one in result.failures] == [
+        ("fragile", "1", "ValueError: no")
+    ]
+
+
+def test_run__setup_that_fails_names_the_stage():
+    class Broken(Tag):
+        def setup(self, worker_metadata=None):
+            raise OSError("no weights")
+
+    with pytest.raises(StageError, match=r"'Broken' could not be set up: OSError: no weights"):
+        Pipeline(stages=[Broken()]).run(initial_tasks=batches(1), progress=False)
+
+
+def test_run__teardown_comes_once_for_every_worker_also_after_a_failure():
+    torn = []
+
+    class Careful(Tag):
+        def process(self, task):
+            if task.task_id == "2":
+                raise ValueError("no")
+            return task
+
+        def teardown(self):
+            torn.append(self.number)
+
+    with pytest.raises(StageError):
+        Pipeline(stages=[Careful()]).run(initial_tasks=batches(5), progress=False)
+    assert len(torn) == 1
+
+
+def test_submit__reads_ahead_only_a_little_and_stops():
+    read, gate, seen = [], threading.Event(), threading.Event()
+
+    def endless():
+        for task in iter(lambda: ImageBatch(data=[ImageObject()]), None):
+            read.append(task)
+            yield task
+
+    @processing_stage()
+    def slow(task):
+        seen.set()
+        gate.wait(30)
+        return task
+
+    job = Pipeline(stages=[slow]).submit(endless())
+    assert seen.wait(30)
+    job.stop()
+    gate.set()
+    result = job.result(30)
+    assert result.stopped
+    assert len(read) < 10
+
+
+def test_submit__progress_counts_initial_tasks_also_dropped_ones():
+    told = []
+    job = Pipeline(stages=[odd_only, Tag()]).submit(batches(4), on_progress=told.append)
+    assert len(job.result(30)) == 2
+    assert (told[-1].done, told[-1].total, told[-1].items_out) == (4, 4, 4)
+    assert "4 of 4 tasks" in job.progress.text
+
+
+def test_missing_input__names_what_lacks():
+    class Needs(Tag):
+        def inputs(self):
+            return ["dataset_name"], ["nothing_like_it"]
+
+    with pytest.raises(StageError, match=r"'Needs' needs data\.nothing_like_it"):
+        Pipeline(stages=[Needs()]).run(initial_tasks=batches(1), progress=False)
+
+
+def test_inputs__by_type_of_task():
+    class ImagesOnly(Tag):
+        def inputs(self):
+            return {ImageBatch: ([], ["image_data"])}
+
+    assert ImagesOnly().validate_input(batches(1)[0])
+    with pytest.raises(StageError, match="takes ImageBatch"):
+        ImagesOnly().missing_inputs(Task())
+
+
+@pytest.mark.parametrize("stage", [Tag, "tag", None])
+def test_add_stage__refuses_what_is_no_stage(stage):
+    with pytest.raises(TypeError, match="ProcessingStage was expected"):
+        Pipeline().add_stage(stage)
+
+
+def test_build__refuses_an_empty_pipeline_and_double_names():
+    with pytest.raises(StageError, match="has no stage"):
+        Pipeline("p").build()
+    with pytest.raises(StageError, match="several stages named Tag"):
+        Pipeline(stages=[Tag(), Tag()]).build()
+
+
+def test_describe__lists_needs():
+    text = Pipeline(
+        "p", "tags", [Tag().with_(resources=Resources(cpus=2, gpus=0.5), num_workers=2)]
+    ).describe()
+    assert "1. Tag: 2 CPU, 0.5 GPU, 2 workers, 1 tasks a call" in text
+
+
+@dataclass
+class MyCustomEmbeddingStage(ProcessingStage[ImageBatch, ImageBatch]):
+    """The example of the guide for stage authors, filled in where it leaves `pass`."""
+
+    model_path: str
+    batch_size: int = 32
+    num_gpus_per_worker: float = 0.25
+    _name: str = "my_custom_embedding"
+
+    def setup(self, worker_metadata=None):
+        # Load your custom model
+        self.model = self.load_my_model(self.model_path)
+
+    def load_my_model(self, model_path):
+        return lambda images: np.stack([image.mean(axis=(0, 1)) for image in images])
+
+    def process(self, task: ImageBatch) -> ImageBatch:
+        # Process images in batches
+        for i in range(0, len(task.data), self.batch_size):
+            batch = task.data[i : i + self.batch_size]
+
+            # Extract image data
+            images = [img.image_data for img in batch]
+
+            # Generate embeddings using your model
+            embeddings = self.model(images)
+
+            # Store embeddings in ImageObjects
+            for j, img_obj in enumerate(batch):
+                img_obj.embedding = embeddings[j]
+
+        return task
+
+
+def test_seed_001__the_example_runs():
+    pipeline = Pipeline("images")
+    pipeline.add_stage(
+        MyCustomEmbeddingStage(model_path="/path/to/my/model", batch_size=16, num_gpus_per_worker=0.5)
+    )
+    images = [ImageObject(image_data=np.full((4, 5, 3), shade, np.uint8)) for shade in range(40)]
+    task = ImageBatch(dataset_name="shades", data=images)
+    (out,) = pipeline.run(initial_tasks=[task], progress=False)
+    assert out is task
+    assert [image.embedding[0] for image in task.data] == list(range(40))
+    assert pipeline.stages[0].name == "my_custom_embedding"
+    assert pipeline.stages[0].tasks_per_call == 1
+    assert pipeline.stages[0].with_(name="other").name == "other"
+
+
+def test_subclass__a_setting_must_not_be_a_property():
+    with pytest.raises(InvalidParameterError, match=r"Bad\.resources is a property"):
+
+        class Bad(Tag):
+            @property
+            def resources(self):
+                return Resources()
+
+
+def test_with__changes_a_copy_only():
+    stage = Tag()
+    other = stage.with_(name="b", resources=Resources(cpus=4), num_workers=2)
+    assert (stage.name, stage.resources.cpus, stage.num_workers) == ("Tag", 1.0, None)
+    assert (other.name, other.resources.cpus, other.num_workers) == ("b", 4, 2)
+    assert other.with_(name=None, num_workers=None).num_workers is None
+    with pytest.raises(InvalidParameterError, match="cannot change speed"):
+        stage.with_(speed=2)
+
+
+@pytest.mark.parametrize("wrong", [{"cpus": -1}, {"gpus": 1, "gpu_memory_gb": 1}, {"gpus": "one"}])
+def test_resources__refuses(wrong):
+    with pytest.raises(InvalidParameterError):
+        Resources(**wrong)
+
+
+def test_resources__memory_is_never_rounded_away():
+    assert Resources(gpu_memory_gb=1).gpu_share(24 * 2**30) == pytest.approx(1 / 24)
+    with pytest.raises(InvalidParameterError, match="needs 25"):
+        Resources(gpu_memory_gb=25).gpu_share(24 * 2**30)
+
+
+def test_processing_stage__wants_one_argument():
+    with pytest.raises(InvalidParameterError, match="one argument"):
+        processing_stage()(lambda one, two: None)
+
+
+def test_repr__tells_of_errors():
+    batch = ImageBatch(data=[ImageObject(errors={"read": "empty file"})])
+    assert repr(batch) == "<ImageBatch: 1 items, 1 with errors>"

@@ -1,0 +1,56 @@
+"""Stages and pipelines: the same few lines from a cell to a cluster.
+
+A stage says what it does to a batch (``process``) and what it needs (``Resources``); a pipeline
+puts stages in a row; an executor runs them, in this process or elsewhere.
+"""
+
+from typing import TYPE_CHECKING
+
+from models.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
+    from workbench.stages.in_process import InProcessExecutor
+    from workbench.stages.metrics import StagePerfStats
+    from workbench.stages.pipeline import Pipeline
+    from workbench.stages.resources import Resources
+    from workbench.stages.runs import PipelineProgress, PipelineResult
+    from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
+
+_EXPORTS = {
+    "ImageBatch": "workbench.stages.tasks",
+    "ImageObject": "workbench.stages.tasks",
+    "InProcessExecutor": "workbench.stages.in_process",
+    "NodeInfo": "workbench.stages.base",
+    "Pipeline": "workbench.stages.pipeline",
+    "PipelineProgress": "workbench.stages.runs",
+    "PipelineResult": "workbench.stages.runs",
+    "ProcessingStage": "workbench.stages.base",
+    "Resources": "workbench.stages.resources",
+    "StagePerfStats": "workbench.stages.metrics",
+    "Task": "workbench.stages.tasks",
+    "VideoBatch": "workbench.stages.tasks",
+    "VideoObject": "workbench.stages.tasks",
+    "WorkerMetadata": "workbench.stages.base",
+    "processing_stage": "workbench.stages.base",
+}
+
+__all__ = [
+    "ImageBatch",
+    "ImageObject",
+    "InProcessExecutor",
+    "NodeInfo",
+    "Pipeline",
+    "PipelineProgress",
+    "PipelineResult",
+    "ProcessingStage",
+    "Resources",
+    "StagePerfStats",
+    "Task",
+    "VideoBatch",
+    "VideoObject",
+    "WorkerMetadata",
+    "processing_stage",
+]
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -1,0 +1,175 @@
+"""Pipeline: stages in a row, described before they run and run by any executor."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from models.errors import InvalidParameterError
+from workbench.errors import StageError
+from workbench.stages.base import ProcessingStage, stage_attributes
+from workbench.stages.tasks import Task
+
+if TYPE_CHECKING:
+    from workbench.stages.runs import PipelineProgress, PipelineResult
+
+__all__ = ["Executor", "Pipeline"]
+
+
+class Executor(Protocol):
+    """Whatever can run stages: in this process, or on a cluster."""
+
+    def execute(self, stages: Sequence[ProcessingStage[Any, Any]], tasks: Iterable[Any]) -> "PipelineResult":
+        """Run the tasks through the stages and wait for what comes out."""
+
+
+class Pipeline:
+    """Stages in a row.
+
+    Args:
+        name: What it is called in messages.
+        description: What it is for.
+        stages: Its first stages; ``add_stage`` adds more.
+
+    Example:
+        >>> from workbench.stages import ImageBatch, processing_stage
+        >>> @processing_stage()
+        ... def keep(task):
+        ...     return task if task.num_items else None
+        >>> len(Pipeline("demo").add_stage(keep).run(initial_tasks=[ImageBatch()], progress=False))
+        0
+    """
+
+    def __init__(
+        self, name: str = "pipeline", description: str = "", stages: Iterable[ProcessingStage[Any, Any]] = ()
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.stages: list[ProcessingStage[Any, Any]] = []
+        for stage in stages:
+            self.add_stage(stage)
+
+    def add_stage(self, stage: ProcessingStage[Any, Any]) -> "Pipeline":
+        """Put a stage at the end.
+
+        Args:
+            stage: The stage, an instance.
+
+        Returns:
+            This pipeline, so that calls can be chained.
+
+        Raises:
+            InvalidParameterError: If it is no stage; it is a ``TypeError`` as well.
+        """
+        if not isinstance(stage, ProcessingStage):
+            hint = "Make an instance of it: add_stage(MyStage(...))." if isinstance(stage, type) else ""
+            raise NotAStageError(f"A ProcessingStage was expected; {stage!r} came.", next_step=hint)
+        self.stages.append(stage)
+        return self
+
+    def build(self) -> tuple[ProcessingStage[Any, Any], ...]:
+        """Check the pipeline as a whole.
+
+        Returns:
+            The stages, in order.
+
+        Raises:
+            StageError: If it has no stage, or two of one name.
+        """
+        if not self.stages:
+            raise StageError(f"Pipeline {self.name!r} has no stage.", next_step="add_stage(...) adds one.")
+        names = [stage.name for stage in self.stages]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise StageError(
+                f"Pipeline {self.name!r} has several stages named {', '.join(twice)}.",
+                next_step="Give one another name: stage.with_(name=...).",
+            )
+        return tuple(self.stages)
+
+    def describe(self) -> str:
+        """Say what will run: for each stage its needs, tasks per call, inputs and outputs."""
+        lines = [f"Pipeline {self.name}" + (f": {self.description}" if self.description else "")]
+        for number, stage in enumerate(self.stages, 1):
+            needs = stage.resources
+            gpu = f", {needs.gpus:g} GPU" if needs.gpus else ""
+            gpu = f", {needs.gpu_memory_gb:g} GiB of GPU memory" if needs.gpu_memory_gb else gpu
+            workers = f", {stage.num_workers} workers" if stage.num_workers else ""
+            lines.append(
+                f"  {number}. {stage.name}: {needs.cpus:g} CPU{gpu}{workers}, "
+                f"{stage.tasks_per_call} tasks a call"
+            )
+            lines += [
+                f"     {title} {', '.join(names)}"
+                for title, names in (
+                    ("needs", stage_attributes(stage.inputs())),
+                    ("gives", stage_attributes(stage.outputs())),
+                )
+                if names
+            ]
+        return "\n".join(lines)
+
+    def run(
+        self,
+        executor: Executor | None = None,
+        initial_tasks: Iterable[Any] | None = None,
+        *,
+        progress: bool = True,
+    ) -> "PipelineResult":
+        """Run everything and wait.
+
+        Args:
+            executor: Where to run; None is this process, with threads, a progress line and Ctrl-C.
+            initial_tasks: What goes into the first stage; None for a stage that makes its own tasks:
+                it gets one empty ``Task``.
+            progress: Whether the executor of this process shows a progress line.
+
+        Returns:
+            The tasks that came out of the last stage, in order: a list, with ``.failures``,
+            ``.stats`` and ``.stopped``.
+
+        Raises:
+            StageError: If the pipeline is empty, or a stage fails; the message names stage and task.
+        """
+        if executor is not None:
+            return executor.execute(self.build(), _tasks(initial_tasks))
+        from workbench.engine.progress import wait_showing
+
+        job = self.submit(initial_tasks)
+        wait_showing(job, wanted=progress)
+        return job.result()
+
+    def submit(
+        self,
+        initial_tasks: Iterable[Any] | None = None,
+        *,
+        ignore_failures: bool = False,
+        on_progress: "Callable[[PipelineProgress], None] | None" = None,
+    ) -> Any:
+        """Start the pipeline in this process and return at once.
+
+        Args:
+            initial_tasks: As for ``run``.
+            ignore_failures: Whether a task on which a stage fails is dropped and listed in the
+                result's ``.failures``; otherwise it ends the run.
+            on_progress: Called with each new ``PipelineProgress``.
+
+        Returns:
+            A job: ``progress``, ``stop()``, ``result()``, awaitable.
+        """
+        from workbench.stages.in_process import InProcessExecutor
+
+        executor = InProcessExecutor(ignore_failures=ignore_failures)
+        return executor.submit(self.build(), _tasks(initial_tasks), on_progress=on_progress)
+
+    def __repr__(self) -> str:
+        return self.describe()
+
+
+class NotAStageError(InvalidParameterError, TypeError):
+    """Something was added to a pipeline that is no stage."""
+
+
+def _tasks(initial: Iterable[Any] | None) -> Iterable[Any]:
+    """What goes into the first stage."""
+    if initial is None:
+        return [Task()]
+    return [initial] if isinstance(initial, Task) else initial

@@ -1,0 +1,117 @@
+"""What a run of a pipeline hands out: how far it is, what came out, what failed, what it cost."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.wording import duration_text
+
+__all__ = ["PipelineProgress", "PipelineResult", "StageStats", "TaskFailure"]
+
+
+@dataclass(frozen=True)
+class TaskFailure:
+    """A task that a stage failed on: the names of both, and the error."""
+
+    stage: str
+    task: str
+    error: str
+
+
+@dataclass
+class StageStats:
+    """What a stage cost in a run: calls, tasks and items in, tasks out, seconds of work and of waiting."""
+
+    name: str
+    calls: int = 0
+    tasks_in: int = 0
+    tasks_out: int = 0
+    items: int = 0
+    process_s: float = 0.0
+    idle_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class PipelineProgress:
+    """How far a pipeline is; a snapshot that never changes.
+
+    Args:
+        done: Initial tasks that went through all stages, or were dropped on the way.
+        total: Initial tasks; None while unknown.
+        tasks_out: Tasks that came out of the last stage.
+        items_out: Their items.
+        failed: Tasks that a stage failed on.
+        rate: Items per second over the last seconds.
+        state: "queued", "loading", "running", "stopping", "stopped", "done" or "failed".
+    """
+
+    done: int = 0
+    total: int | None = None
+    tasks_out: int = 0
+    items_out: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    state: str = "queued"
+
+    @property
+    def fraction(self) -> float:
+        """Share of the initial tasks dealt with, 0..1; 0 while their number is unknown."""
+        if self.state == "done":
+            return 1.0
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds to go, from the pace so far; None while unknown."""
+        if not (self.total and self.done and self.rate and self.items_out):
+            return None
+        return (self.total - self.done) * (self.items_out / self.done) / self.rate
+
+    @property
+    def text(self) -> str:
+        """One line for people.
+
+        Example:
+            >>> PipelineProgress(2, 4, tasks_out=2, items_out=64, rate=32.0, state="running").text
+            '2 of 4 tasks · 64 items · 32.0 items/s · 2 s left'
+        """
+        if self.state in {"queued", "loading"}:
+            return "Loading"
+        of = f" of {self.total:,}" if self.total is not None else ""
+        parts = [f"{self.done:,}{of} tasks", f"{self.items_out:,} items"]
+        parts += [f"{self.failed:,} failed"] if self.failed else []
+        parts += [f"{self.rate:.1f} items/s"] if self.rate else []
+        if self.state != "running":
+            parts.append(self.state)
+        elif self.eta_s is not None:
+            parts.append(f"{duration_text(self.eta_s)} left")
+        return " · ".join(parts)
+
+
+class PipelineResult(list[Any]):
+    """The tasks that came out of the last stage, in order.
+
+    Args:
+        tasks: The tasks.
+        failures: Tasks that a stage failed on, when failures are ignored.
+        stats: What each stage cost.
+        stopped: Whether the run was stopped before its end.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Any] = (),
+        *,
+        failures: Iterable[TaskFailure] = (),
+        stats: Iterable[StageStats] = (),
+        stopped: bool = False,
+    ) -> None:
+        super().__init__(tasks)
+        self.failures = list(failures)
+        self.stats = list(stats)
+        self.stopped = stopped
+
+    @property
+    def items(self) -> list[Any]:
+        """All items of all tasks, in order."""
+        return [item for task in self for item in getattr(task, "data", ())]

@@ -1,0 +1,124 @@
+"""What travels through a pipeline: batches of images or clips, with what went wrong as data on the item."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from workbench.stages.metrics import StagePerfStats
+
+__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject"]
+
+Item = TypeVar("Item")
+
+
+@dataclass(repr=False)
+class Task(Generic[Item]):
+    """A batch on its way through the stages.
+
+    Args:
+        dataset_name: Where it comes from.
+        data: Its items, in order.
+        task_id: Name of the batch in messages and logs; given by the pipeline when empty.
+        _metadata: Anything that belongs to the batch as a whole.
+        _stage_perf: One record per stage that it went through.
+    """
+
+    dataset_name: str = ""
+    data: list[Item] = field(default_factory=list)
+    task_id: str = ""
+    _metadata: dict[str, Any] = field(default_factory=dict)
+    _stage_perf: list[StagePerfStats] = field(default_factory=list)
+
+    @property
+    def num_items(self) -> int:
+        """How many items the batch has."""
+        return len(self.data)
+
+    def validate(self) -> bool:
+        """Whether the batch can be processed: its items stand in a list."""
+        return isinstance(self.data, list)
+
+    def __repr__(self) -> str:
+        name = f" {self.task_id}" if self.task_id else ""
+        failed = sum(bool(getattr(item, "errors", None)) for item in self.data)
+        return (
+            f"<{type(self).__name__}{name}: {self.num_items} items"
+            + (f", {failed} with errors" if failed else "")
+            + ">"
+        )
+
+
+@dataclass
+class ImageObject:
+    """One image, and what the stages found out about it.
+
+    Args:
+        image_path: Where it was read from.
+        image_id: Its id in the dataset.
+        metadata: What the dataset says about it.
+        image_data: RGB uint8 (H, W, 3); None before it is read and after it is dropped.
+        embedding: float32 (D,); None before it is embedded.
+        embeddings: More vectors, by model id; adding a model needs no new field.
+        scores: Numbers that filters and classifiers gave it, by name.
+        errors: What went wrong, by what was tried; an item with errors is passed over.
+    """
+
+    image_path: str = ""
+    image_id: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    image_data: np.ndarray | None = field(default=None, repr=False)
+    embedding: np.ndarray | None = field(default=None, repr=False)
+    embeddings: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    scores: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class VideoObject:
+    """One clip, and what the stages found out about it.
+
+    Args:
+        video_path: Where it is read from.
+        video_id: Its id in the dataset.
+        start_s: Where the clip starts in the file, seconds.
+        stop_s: Where it stops; None is the end of the file.
+        metadata: What the dataset says about it.
+        frames: RGB uint8 (T, H, W, 3); None before it is decoded and after it is dropped.
+        times_s: float64 (T,), seconds of those frames in the file.
+        embedding: float32 (D,); None before it is embedded.
+        embeddings: More vectors, by model id.
+        scores: Numbers that filters and classifiers gave it, by name.
+        errors: What went wrong, by what was tried; an item with errors is passed over.
+    """
+
+    video_path: str | Path = ""
+    video_id: str = ""
+    start_s: float = 0.0
+    stop_s: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    frames: np.ndarray | None = field(default=None, repr=False)
+    times_s: np.ndarray | None = field(default=None, repr=False)
+    embedding: np.ndarray | None = field(default=None, repr=False)
+    embeddings: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    scores: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class ImageBatch(Task[ImageObject]):
+    """A batch of images.
+
+    Example:
+        >>> ImageBatch(dataset_name="pets", data=[ImageObject(image_id="1")])
+        <ImageBatch: 1 items>
+    """
+
+
+class VideoBatch(Task[VideoObject]):
+    """A batch of clips.
+
+    Example:
+        >>> VideoBatch(data=[VideoObject(video_path="a.mp4", errors={"decode": "empty file"})])
+        <VideoBatch: 1 items, 1 with errors>
+    """
