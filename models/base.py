@@ -11,19 +11,57 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.categories import (
+    ClassificationModel,
+    DepthEstimationModel,
+    InstanceSegmentationModel,
+    KeyPointsDetectionModel,
+    MultiLabelClassificationModel,
+    ObjectDetectionModel,
+    OpenVocabularyObjectDetectionModel,
+    SemanticSegmentationModel,
+    StructuredOCRModel,
+    TextOnlyOCRModel,
+)
 from models.errors import EmbeddingSpaceError, ModelInputError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images
 from models.interface import ModelInterface, model_ids
+from models.predictions import (
+    ClassificationPrediction,
+    DepthMap,
+    Detections,
+    InstanceDetections,
+    KeyPoints,
+    MultiLabelClassificationPrediction,
+    SemanticSegmentationResult,
+)
 from models.vectors import EmbeddingSpace, as_rows, unit_rows
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "ClassificationModel",
+    "ClassificationPrediction",
+    "DepthEstimationModel",
+    "DepthMap",
+    "Detections",
     "EmbeddingSpace",
     "ImageEmbeddingModel",
+    "InstanceDetections",
+    "InstanceSegmentationModel",
+    "KeyPoints",
+    "KeyPointsDetectionModel",
     "ModelInterface",
+    "MultiLabelClassificationModel",
+    "MultiLabelClassificationPrediction",
+    "ObjectDetectionModel",
+    "OpenVocabularyObjectDetectionModel",
+    "SemanticSegmentationModel",
+    "SemanticSegmentationResult",
+    "StructuredOCRModel",
     "TextImageEmbeddingModel",
+    "TextOnlyOCRModel",
     "VideoTextEmbeddingModel",
     "model_ids",
     "unit_rows",

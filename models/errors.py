@@ -42,6 +42,15 @@ class ModelInputError(WorkbenchError, ValueError):
     """
 
 
+class PredictionError(WorkbenchError, ValueError):
+    """A prediction whose parts do not fit together.
+
+    Occurs: boxes that are not [N, 4], fewer classes than boxes, a ``pre_process`` that does not
+    return the pair (batch, meta).
+    What to do: correct the step of the model that the message names.
+    """
+
+
 class InvalidParameterError(WorkbenchError, ValueError):
     """An option with a value or a type that is not among the allowed ones.
 
@@ -154,6 +163,14 @@ class ModelImplementationNotFoundError(ModelLoadingError):
 
     Occurs: a package names an architecture that this installation does not have.
     What to do: ``register_model(architecture, task_type, backend, model_class)``.
+    """
+
+
+class MissingModelInitParameterError(ModelLoadingError, ValueError):
+    """A model can be loaded only if something is stated that its files do not say.
+
+    Occurs: a checkpoint file without ``architecture=``.
+    What to do: state what the message asks for.
     """
 
 
