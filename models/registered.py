@@ -14,48 +14,58 @@ if TYPE_CHECKING:
 _MODALITY_METHODS = {"text": "embed_text", "image": "embed_images", "video": "embed_videos"}
 
 
-def card_for(key: "RegistryKey", entry: "RegistryEntry", given: Any) -> ModelCard | None:
-    """Decide which card a registration adds.
+def check_card(key: "RegistryKey", given: Any) -> ModelCard:
+    """Check a card that came with a registration.
 
     Args:
         key: The row of the table.
-        entry: The class that was registered.
-        given: The card that came with it, or None.
+        given: The card.
 
     Returns:
-        The given card; else one made from the class; None when the catalogue has models of
-        that architecture, which will be run by the new class.
+        The card.
 
     Raises:
-        InvalidParameterError: If the given card is of another architecture or task, or takes
-            the id of a model of the catalogue.
+        InvalidParameterError: If it is of another architecture or task, or takes the id of a
+            model of the catalogue.
     """
-    if given is not None:
-        return _checked(key, given)
-    if any(card.architecture == key[0] for card in CATALOG.values()):
-        return None
-    return _made(key, entry)
+    if not isinstance(given, ModelCard):
+        raise InvalidParameterError(f"card must be a ModelCard; {type(given).__name__} came.")
+    if (given.architecture, given.task_type) != key[:2]:
+        raise InvalidParameterError(
+            f"The card is for {given.architecture}/{given.task_type}, the registration for {key[0]}/{key[1]}."
+        )
+    if given.model_id in CATALOG:
+        raise InvalidParameterError(
+            f"The id {given.model_id!r} belongs to a model of the catalogue.", next_step="Choose another id."
+        )
+    return given
 
 
-def check_name(what: str, value: Any) -> str:
-    """Check one part of a registry key.
+def made_card(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard | None:
+    """Make a card from what a class says; of a class that is only named, from its name.
 
     Args:
-        what: Which part, for the message.
-        value: What came.
+        key: The row of the table.
+        entry: The class that stands there.
 
     Returns:
-        The value.
-
-    Raises:
-        InvalidParameterError: If it is no name, or looks like a path.
+        The card; None when the catalogue has models of that architecture, which will be run by
+        the class.
     """
-    if not isinstance(value, str) or not value.strip() or value[0] in "./~\\":
-        raise InvalidParameterError(
-            f"{what} must be a name that does not look like a path; {value!r} came.",
-            next_step="For example 'my-model'.",
-        )
-    return value
+    architecture, task_type, backend = key
+    if any(card.architecture == architecture for card in CATALOG.values()):
+        return None
+    named = ModelCard(
+        model_id=architecture,
+        architecture=architecture,
+        task_type=task_type,
+        backends=(backend.value,),
+        modalities=("text", "image") if task_type == "embedding" else (),
+        source="registered",
+        description=f"{entry.class_name}, registered by name.",
+    )
+    model_class = entry.known_class
+    return named if model_class is None else _described(named, model_class)
 
 
 def check_class(model_class: type) -> None:
@@ -80,51 +90,24 @@ def check_class(model_class: type) -> None:
         )
 
 
-def merge_cards(cards: Iterable[ModelCard]) -> list[ModelCard]:
+def merge_cards(cards: Iterable[ModelCard | None]) -> list[ModelCard]:
     """Join the cards of one model that was registered for several backends.
 
     Args:
-        cards: Cards in order of registration.
+        cards: Cards in order of registration; None is left out.
 
     Returns:
         One card per model id; the first one's fields, all their backends.
     """
     merged: dict[str, ModelCard] = {}
-    for card in cards:
+    for card in filter(None, cards):
         first = merged.get(card.model_id, card)
         merged[card.model_id] = replace(first, backends=tuple(dict.fromkeys(first.backends + card.backends)))
     return list(merged.values())
 
 
-def _checked(key: "RegistryKey", given: Any) -> ModelCard:
-    """Check a card that came with a registration."""
-    if not isinstance(given, ModelCard):
-        raise InvalidParameterError(f"card must be a ModelCard; {type(given).__name__} came.")
-    if (given.architecture, given.task_type) != key[:2]:
-        raise InvalidParameterError(
-            f"The card is for {given.architecture}/{given.task_type}, the registration for {key[0]}/{key[1]}."
-        )
-    if given.model_id in CATALOG:
-        raise InvalidParameterError(
-            f"The id {given.model_id!r} belongs to a model of the catalogue.", next_step="Choose another id."
-        )
-    return given
-
-
-def _made(key: "RegistryKey", entry: "RegistryEntry") -> ModelCard:
-    """Make a card from what a class says; of a class that is only named, from its name."""
-    architecture, task_type, backend = key
-    named = ModelCard(
-        model_id=architecture,
-        architecture=architecture,
-        task_type=task_type,
-        backends=(backend.value,),
-        source="registered",
-        description=f"{entry.class_name}, registered by name.",
-    )
-    if not isinstance(entry.model_class, type):
-        return named
-    model_class = entry.model_class
+def _described(named: ModelCard, model_class: type) -> ModelCard:
+    """Complete a card from the attributes of a class."""
     score_kind = getattr(model_class, "score_kind", "softmax")
     return replace(
         named,

@@ -1,18 +1,27 @@
 """THE table: (architecture, task type, backend) -> the class that runs it.
 
 A new family adds one row. Rows name classes without importing them, so reading the table
-loads no library. ``register_model`` adds a row from a notebook cell.
+loads no library. ``register_model`` adds a row from a notebook cell; the dict itself may be
+edited as well.
 """
 
 import logging
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from models.backends import BackendType
-from models.errors import InvalidParameterError, ModelImplementationNotFoundError
+from models.errors import ModelImplementationNotFoundError
+from models.registry_entry import (
+    LazyClass,
+    ModelArchitecture,
+    ModelTable,
+    RegistryEntry,
+    RegistryKey,
+    TaskType,
+    as_entry,
+    check_name,
+)
 
 if TYPE_CHECKING:
     from models.catalog import ModelCard
@@ -21,8 +30,12 @@ __all__ = [
     "REGISTERED_MODELS",
     "BackendType",
     "LazyClass",
+    "ModelArchitecture",
     "RegistryEntry",
+    "TaskType",
+    "as_entry",
     "implementations",
+    "model_implementation_exists",
     "on_registry_change",
     "register_model",
     "registered_cards",
@@ -31,90 +44,30 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("models")
-
-
-@dataclass(frozen=True)
-class LazyClass:
-    """A class by name; it is imported when it is first needed.
-
-    Args:
-        module_name: Full name of the module.
-        class_name: Name of the class in it.
-
-    Example:
-        >>> LazyClass("collections", "OrderedDict").resolve().__name__
-        'OrderedDict'
-    """
-
-    module_name: str
-    class_name: str
-    _found: list[type] = field(default_factory=list, init=False, repr=False, compare=False)
-
-    def resolve(self) -> type:
-        """Import the class, once; what goes wrong surfaces unchanged.
-
-        Threads may race here: Python imports a module once, so all get the same class.
-        """
-        if not self._found:
-            self._found.append(getattr(import_module(self.module_name), self.class_name))
-        return self._found[0]
-
-
-@dataclass(frozen=True)
-class RegistryEntry:
-    """A class with the package features it can deal with.
-
-    Args:
-        model_class: The class, or its name.
-        supported_model_features: Features that a package may have.
-        required_model_features: Features that a package must have.
-    """
-
-    model_class: LazyClass | type
-    supported_model_features: Iterable[str] | None = None
-    required_model_features: Iterable[str] | None = None
-
-    @property
-    def class_name(self) -> str:
-        """Name of the class, without importing it."""
-        lazy = isinstance(self.model_class, LazyClass)
-        return self.model_class.class_name if lazy else self.model_class.__name__
-
-    def resolve(self) -> type:
-        """Import the class if it is only named."""
-        return self.model_class.resolve() if isinstance(self.model_class, LazyClass) else self.model_class
-
-    def feature_problems(self, features: Iterable[str]) -> list[str]:
-        """Say why a package with some features does not fit; empty when it does.
-
-        Args:
-            features: Features of the package.
-
-        Returns:
-            One sentence per problem.
-        """
-        given, required = set(features), set(self.required_model_features or ())
-        unknown = sorted(given - required - set(self.supported_model_features or ()))
-        missing = sorted(required - given)
-        problems = []
-        if unknown:
-            problems.append(f"{self.class_name} does not support the package's {', '.join(unknown)}.")
-        if missing:
-            problems.append(f"{self.class_name} needs a package with {', '.join(missing)}.")
-        return problems
-
-
-RegistryKey = tuple[str, str, BackendType]
-
-REGISTERED_MODELS: dict[RegistryKey, LazyClass | RegistryEntry] = {
-    ("spriteclip", "embedding", BackendType.TORCH): LazyClass(
-        "models.families.spriteclip.model", "SpriteCLIP"
-    ),
-}
-
-_registered_cards: dict[RegistryKey, "ModelCard"] = {}
-_announced: set[RegistryKey] = set()
 _listeners: dict[object, Callable[[], Any]] = {}
+
+
+def _notify() -> None:
+    """Tell all listeners; a broken one is logged and does not stop the others."""
+    for callback in list(_listeners.values()):
+        try:
+            callback()
+        except Exception:
+            _logger.exception("A listener of the model registry failed.")
+
+
+REGISTERED_MODELS: dict[RegistryKey, LazyClass | RegistryEntry | type] = ModelTable(
+    {
+        ("spriteclip", "embedding", BackendType.TORCH): LazyClass(
+            "models.families.spriteclip.model", "SpriteCLIP"
+        ),
+    },
+    changed=_notify,
+)
+
+_BUILT_IN = frozenset(REGISTERED_MODELS)  # their models stand in the catalogue
+_given_cards: dict[RegistryKey, "ModelCard"] = {}
+_announced: set[RegistryKey] = set()
 
 
 def register_model(
@@ -151,22 +104,20 @@ def register_model(
         True
         >>> unregister_model("grey", "embedding", "torch")
     """
-    from models.registered import card_for, check_class, check_name
+    from models.registered import check_card, check_class
 
     names = check_name("architecture", architecture), check_name("task_type", task_type)
     key = (*names, BackendType.parse(backend))
     entry = as_entry(model_class)
     if not isinstance(entry.model_class, LazyClass):
         check_class(entry.model_class)
-    new_card = card_for(key, entry, card)
+    _given_cards.pop(key, None)
+    if card is not None:
+        _given_cards[key] = check_card(key, card)
     replaced = REGISTERED_MODELS.get(key)
     REGISTERED_MODELS[key] = entry
-    _registered_cards.pop(key, None)
-    if new_card is not None:
-        _registered_cards[key] = new_card
     if replaced is not None and as_entry(replaced).model_class is not entry.model_class:
         _announce(key, as_entry(replaced), entry)
-    _notify()
 
 
 def unregister_model(architecture: str, task_type: str, backend: str | BackendType) -> None:
@@ -178,17 +129,17 @@ def unregister_model(architecture: str, task_type: str, backend: str | BackendTy
         backend: As registered.
     """
     key = (architecture, task_type, BackendType.parse(backend))
-    REGISTERED_MODELS.pop(key, None)
-    _registered_cards.pop(key, None)
+    _given_cards.pop(key, None)
     _announced.discard(key)
-    _notify()
+    REGISTERED_MODELS.pop(key, None)
 
 
 def registered_cards() -> list["ModelCard"]:
-    """Cards of the models that were registered by a call, in that order."""
-    from models.registered import merge_cards
+    """Cards of the models that were added to the table, by a call or by editing it, in that order."""
+    from models.registered import made_card, merge_cards
 
-    return merge_cards(_registered_cards.values())
+    rows = [(key, as_entry(value)) for key, value in list(REGISTERED_MODELS.items()) if key not in _BUILT_IN]
+    return merge_cards(_given_cards.get(key) or made_card(key, entry) for key, entry in rows)
 
 
 def on_registry_change(callback: Callable[[], Any]) -> Callable[[], None]:
@@ -209,28 +160,6 @@ def on_registry_change(callback: Callable[[], Any]) -> Callable[[], None]:
         _listeners.pop(token, None)
 
     return unsubscribe
-
-
-def as_entry(model_class: Any) -> RegistryEntry:
-    """Read a value of the table, or a class, as an entry.
-
-    Args:
-        model_class: A class, a ``LazyClass`` or a ``RegistryEntry``.
-
-    Returns:
-        The entry; a bare class supports no package features.
-
-    Raises:
-        InvalidParameterError: If it is something else, for example an object of the class.
-    """
-    if isinstance(model_class, RegistryEntry):
-        return model_class
-    if isinstance(model_class, LazyClass | type):
-        return RegistryEntry(model_class)
-    raise InvalidParameterError(
-        f"A model class was expected, {type(model_class).__name__} {model_class!r:.60} came.",
-        next_step="Pass the class itself, not an object of it.",
-    )
 
 
 def implementations(architecture: str, task_type: str) -> dict[BackendType, RegistryEntry]:
@@ -277,6 +206,21 @@ def resolve_model_class(
     return rows[wanted].resolve()
 
 
+def model_implementation_exists(
+    architecture: str, task_type: str, backend: str | BackendType, model_features: Iterable[str] = ()
+) -> bool:
+    """Tell whether ``resolve_model_class`` would find a row; nothing is imported.
+
+    Args:
+        architecture: Family of the network.
+        task_type: What it does.
+        backend: What runs it.
+        model_features: Features of the package that it shall run.
+    """
+    entry = implementations(architecture, task_type).get(BackendType.parse(backend))
+    return entry is not None and not entry.feature_problems(model_features)
+
+
 def _no_row(rows: Iterable[BackendType]) -> str:
     """Say which backends there are instead."""
     present = ", ".join(rows)
@@ -290,12 +234,3 @@ def _announce(key: RegistryKey, old: RegistryEntry, new: RegistryEntry) -> None:
     if key not in _announced:
         _announced.add(key)
         warnings.warn(f"{message} Further replacements go to the log only.", UserWarning, stacklevel=3)
-
-
-def _notify() -> None:
-    """Tell all listeners; a broken one is logged and does not stop the others."""
-    for callback in list(_listeners.values()):
-        try:
-            callback()
-        except Exception:
-            _logger.exception("A listener of the model registry failed.")

@@ -13,7 +13,7 @@ from tests.tiny_torch import TinyTorchModel, make_tiny_package
 @pytest.fixture(autouse=True)
 def restored_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give each test its own copy of the table, the cards, the listeners and the providers."""
-    monkeypatch.setattr(registry, "_registered_cards", dict(registry._registered_cards))
+    monkeypatch.setattr(registry, "_given_cards", dict(registry._given_cards))
     monkeypatch.setattr(registry, "_announced", set())
     monkeypatch.setattr(registry, "_listeners", {})
     monkeypatch.setattr(providers, "_providers", {})

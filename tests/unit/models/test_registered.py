@@ -1,13 +1,13 @@
 from models.backends import BackendType
 from models.catalog import ModelCard
-from models.registered import card_for, merge_cards
+from models.registered import made_card, merge_cards
 from models.registry import RegistryEntry
 from tests.fakes import MotionModel
 
 KEY = ("m", "embedding", BackendType.TORCH)
 
 
-def test_card_for__a_bare_class():
+def test_made_card__a_bare_class():
     class Bare:
         embedding_dim = property(lambda self: 4)
         score_kind = "nonsense"
@@ -15,17 +15,17 @@ def test_card_for__a_bare_class():
         def setup(self):
             """Nothing to load."""
 
-    card = card_for(KEY, RegistryEntry(Bare), None)
+    card = made_card(KEY, RegistryEntry(Bare))
     assert (card.embedding_dim, card.num_frames, card.score_kind) == (None, 1, "softmax")
     assert card.modalities == ()
     assert card.description.endswith("Bare, registered here.")
 
 
-def test_card_for__a_subclass_does_not_take_the_words_of_its_base():
+def test_made_card__a_subclass_does_not_take_the_words_of_its_base():
     class Mine(MotionModel):
         pass
 
-    assert card_for(KEY, RegistryEntry(Mine), None).description.endswith("Mine, registered here.")
+    assert made_card(KEY, RegistryEntry(Mine)).description.endswith("Mine, registered here.")
 
 
 def test_merge_cards__first_fields_all_backends():

@@ -12,6 +12,7 @@ from models.registry import (
     LazyClass,
     RegistryEntry,
     implementations,
+    model_implementation_exists,
     on_registry_change,
     register_model,
     registered_cards,
@@ -103,9 +104,11 @@ def test_register_model__a_new_backend_of_a_known_architecture_adds_no_model():
 
 
 def test_register_model__by_name_only():
-    register_model("m", "embedding", "torch", LazyClass("tests.fakes", "MotionModel"))
-    assert resolve_model_class("m", "embedding", "torch") is MotionModel
-    assert registered_cards()[0].description == "MotionModel, registered by name."
+    register_model("m", "embedding", "torch", LazyClass("no_such_package.model", "Far"))
+    assert registered_cards()[0].description == "Far, registered by name."
+    register_model("n", "embedding", "torch", LazyClass("tests.fakes", "MotionModel"))
+    assert resolve_model_class("n", "embedding", "torch") is MotionModel
+    assert registered_cards()[1].embedding_dim == 6
 
 
 def test_register_model__with_a_card():
@@ -152,6 +155,70 @@ def test_register_model__refuses_names_that_are_none(name):
 def test_register_model__refuses_unknown_backends():
     with pytest.raises(UnknownBackendTypeError):
         register_model("m", "embedding", "caffe", MotionModel)
+
+
+def test_table__a_row_written_by_hand_is_a_registration():
+    calls = []
+    on_registry_change(lambda: calls.append(1))
+    REGISTERED_MODELS["m", "embedding", "Torch"] = LazyClass("tests.fakes", "MotionModel")
+    REGISTERED_MODELS.update({("n", "object-detection", BackendType.ONNX): MotionModel})
+    assert resolve_model_class("m", "embedding", "torch") is MotionModel
+    assert [card.model_id for card in registered_cards()] == ["m", "n"]
+    assert ("m", "embedding", BackendType.TORCH) in REGISTERED_MODELS
+    del REGISTERED_MODELS["m", "embedding", BackendType.TORCH]
+    assert [card.model_id for card in registered_cards()] == ["n"]
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("method", ["setdefault", "|=", "pop", "popitem", "clear"])
+def test_table__every_way_to_edit_is_told(method):
+    calls = []
+    REGISTERED_MODELS["m", "embedding", "torch"] = MotionModel
+    on_registry_change(lambda: calls.append(1))
+    if method == "setdefault":
+        assert REGISTERED_MODELS.setdefault(("m", "embedding", "torch"), MeanColorModel) is MotionModel
+        assert calls == []
+        REGISTERED_MODELS.setdefault(("n", "embedding", "TORCH"), MeanColorModel)
+    elif method == "|=":
+        table = REGISTERED_MODELS
+        table |= {("n", "embedding", "TORCH"): MotionModel}
+        assert table is REGISTERED_MODELS
+    elif method == "pop":
+        assert REGISTERED_MODELS.pop(("m", "embedding", "TORCH")) is MotionModel
+        with pytest.raises(KeyError):
+            REGISTERED_MODELS.pop(("m", "embedding", "torch"))
+    else:
+        getattr(REGISTERED_MODELS, method)()
+    assert calls == [1]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("m", MotionModel),
+        (("m", "embedding"), MotionModel),
+        (("./m", "embedding", "torch"), MotionModel),
+        (("m", "embedding", "torch"), MotionModel()),
+        (("m", "embedding", "caffe"), MotionModel),
+    ],
+)
+def test_table__refuses_rows_that_nobody_could_use(key, value):
+    before = dict(REGISTERED_MODELS)
+    with pytest.raises(ValueError, match=r"\w"):
+        REGISTERED_MODELS[key] = value
+    assert before == REGISTERED_MODELS
+
+
+def test_registry_entry__features_are_no_string():
+    with pytest.raises(InvalidParameterError, match="supported_model_features is a set of names"):
+        RegistryEntry(MotionModel, "nms")
+
+
+def test_model_implementation_exists__imports_nothing():
+    register_model("m", "embedding", "torch", RegistryEntry(LazyClass("no_such", "X"), {"nms"}))
+    assert model_implementation_exists("m", "embedding", "Torch", ["nms"])
+    assert not model_implementation_exists("m", "embedding", "torch", ["other"])
+    assert not model_implementation_exists("m", "embedding", "onnx")
 
 
 def test_on_registry_change__calls_until_it_is_ended():
