@@ -1,164 +1,125 @@
-"""The catalogue: which models this version can load today, as pure data.
+"""The catalogue: which models this version knows, as pure data.
 
-A new checkpoint of a known family is one entry in ``CATALOG`` and nothing else. What a bundled
-package says about itself (revision, size) is read from its manifest, never repeated here.
+A new checkpoint of a known family is one entry here (or in ``catalog_images``) and nothing else.
+What a bundled package says about itself (revision, size) is read from its manifest, never
+repeated here.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from models.errors import CorruptedModelPackageError, InvalidParameterError
-from models.reprs import html_table, readable_size, text_table
+from models.cards import MODALITIES, NOT_PINNED, SCORE_KINDS, SOURCES, ModelCard, card_fields
+from models.catalog_images import IMAGE_CARDS, hub_card
 
-SOURCES = ("bundled", "hub", "local", "registered")
-MODALITIES = ("text", "image", "video")
-SCORE_KINDS = ("softmax", "sigmoid")
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What one can know of a model before it is loaded.
-
-    Args:
-        model_id: Id to load it by, ``org/name``.
-        architecture: Family of the network, first part of the registry key.
-        task_type: What it does, second part of the registry key.
-        backends: Names of the backends that it has packages for.
-        embedding_dim: D, length of its vectors; None when unknown.
-        num_frames: T, frames it looks at per clip; 1 for image models.
-        input_size: Side in pixels of what the network sees; None when unknown.
-        modalities: What it embeds, of "text", "image", "video".
-        license: Name of the licence, SPDX where there is one.
-        size_bytes: Size of its package; 0 when unknown.
-        revision: Exact version of its weights; "" when it has none.
-        source: "bundled" with this project, on the "hub", in a "local" folder, or "registered"
-            by a call.
-        description: One or two sentences.
-        gated: Whether the source asks for an agreement first.
-        score_kind: How similarities become probabilities: "softmax" or "sigmoid".
-        text_length: Longest text in tokens; None when unknown.
-        parameters: Number of weights; None when unknown.
-        location: Where the package lies: inside ``models`` for "bundled", a folder for "local".
-
-    Example:
-        >>> ModelCard(model_id="me/m", architecture="m", task_type="embedding").source
-        'hub'
-    """
-
-    model_id: str
-    architecture: str
-    task_type: str
-    backends: tuple[str, ...] = ("torch",)
-    embedding_dim: int | None = None
-    num_frames: int = 1
-    input_size: int | None = None
-    modalities: tuple[str, ...] = ("text", "image")
-    license: str = ""
-    size_bytes: int = 0
-    revision: str = ""
-    source: str = "hub"
-    description: str = ""
-    gated: bool = False
-    score_kind: str = "softmax"
-    text_length: int | None = None
-    parameters: int | None = None
-    location: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse cards that would mislead."""
-        for name in ("model_id", "architecture", "task_type"):
-            if not isinstance(getattr(self, name), str) or not getattr(self, name):
-                raise InvalidParameterError(f"A card needs a {name}; {getattr(self, name)!r} came.")
-        if self.source not in SOURCES:
-            raise InvalidParameterError(f"Unknown source {self.source!r}; there are {', '.join(SOURCES)}.")
-        if self.score_kind not in SCORE_KINDS:
-            raise InvalidParameterError(
-                f"Unknown score_kind {self.score_kind!r}; there are {', '.join(SCORE_KINDS)}."
-            )
-        if isinstance(self.modalities, str) or not set(self.modalities) <= set(MODALITIES):
-            raise InvalidParameterError(
-                f"modalities is a tuple of {', '.join(MODALITIES)}; {self.modalities!r} came."
-            )
-
-    def rows(self) -> list[tuple[str, str]]:
-        """The card as pairs of title and text, for tables; unknown things are left out."""
-        frames = f"{self.num_frames} frames" if self.num_frames > 1 else "1 frame"
-        size = f" of {self.input_size} x {self.input_size} pixels" if self.input_size else ""
-        weights = f", {self.parameters / 1e6:.1f} M weights" if self.parameters else ""
-        pairs = [
-            ("model", self.model_id),
-            ("about", self.description),
-            ("architecture", f"{self.architecture} ({self.task_type}; {', '.join(self.backends)})"),
-            ("takes", ", ".join(self.modalities)),
-            ("sees", frames + size),
-            ("vectors", f"{self.embedding_dim} dimensions" if self.embedding_dim else ""),
-            ("text", f"at most {self.text_length} tokens" if self.text_length else ""),
-            ("scores", self.score_kind),
-            ("licence", self.license + (" (gated)" if self.gated else "")),
-            ("size", readable_size(self.size_bytes) + weights if self.size_bytes else ""),
-            ("revision", self.revision),
-            ("source", self.source),
-        ]
-        return [(title, text) for title, text in pairs if text]
-
-    def __str__(self) -> str:
-        return text_table(self.rows())
-
-    def _repr_html_(self) -> str:
-        """The card as a table."""
-        return html_table(self.rows())
+__all__ = [
+    "CATALOG",
+    "COMPANIONS",
+    "MODALITIES",
+    "NOT_PINNED",
+    "SCORE_KINDS",
+    "SOURCES",
+    "VIDEO_CARDS",
+    "ModelCard",
+    "card_fields",
+]
 
 
-def card_fields(given: dict[str, Any]) -> dict[str, Any]:
-    """Keep what a package may say about its own card, in the types a card has.
-
-    Args:
-        given: The "card" object of a manifest.
-
-    Returns:
-        The known fields; lists have become tuples.
-
-    Raises:
-        CorruptedModelPackageError: If a field has a value that no card can have.
-
-    Example:
-        >>> card_fields({"embedding_dim": 4, "modalities": ["image"], "unknown": 1})
-        {'embedding_dim': 4, 'modalities': ('image',)}
-    """
-    kept = {name: value for name, value in given.items() if name in _FIELD_CHECKS}
-    for name, value in kept.items():
-        if not _FIELD_CHECKS[name](value):
-            raise CorruptedModelPackageError(f"The package says {name} = {value!r}, which no card can say.")
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+def _xclip(model_id: str, revision: str, num_frames: int, **fields: Any) -> ModelCard:
+    """A card of an X-CLIP checkpoint: clips, stills and 77 tokens of text."""
+    common: dict[str, Any] = {"modalities": ("text", "image", "video"), "license": "MIT", "text_length": 77}
+    return hub_card(
+        "xclip", model_id=model_id, revision=revision, num_frames=num_frames, **{**common, **fields}
+    )
 
 
-_FIELD_CHECKS: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("license", "description"), lambda value: isinstance(value, str)),
-    **dict.fromkeys(
-        ("embedding_dim", "num_frames", "input_size", "text_length", "parameters"),
-        lambda value: isinstance(value, int) and value > 0,
+VIDEO_CARDS: tuple[ModelCard, ...] = (
+    ModelCard(
+        model_id="workbench/spriteclip-tiny",
+        architecture="spriteclip",
+        task_type="embedding",
+        num_frames=8,
+        modalities=("text", "image", "video"),
+        license="Apache-2.0",
+        source="bundled",
+        location="families/spriteclip/weights",
+        description=(
+            "Small video-text model trained on rendered shapes that move. Shows everything the "
+            "workbench does without a download; it does not know the real world."
+        ),
     ),
-    "score_kind": lambda value: value in SCORE_KINDS,
-    "modalities": lambda value: isinstance(value, list) and all(name in MODALITIES for name in value),
-}
+    # revisions of X-CLIP's base sizes: model list of the MTEB benchmark and public lock files
+    _xclip(
+        "microsoft/xclip-base-patch32",
+        "a2e27a78a2b5d802e894b8a1ef14f3a8ce490963",
+        8,
+        embedding_dim=512,
+        input_size=224,
+        weights=196_585_729,
+        description="X-CLIP on ViT-B/32: eight frames that look at each other, trained on Kinetics-400.",
+    ),
+    _xclip(
+        "microsoft/xclip-base-patch16",
+        "d6184e3fd8780d04c85d0f1eabe5f94bf44d98f6",
+        8,
+        embedding_dim=512,
+        input_size=224,
+        weights=194_929_153,
+        description="X-CLIP on ViT-B/16: eight frames, finer patches, trained on Kinetics-400.",
+    ),
+    _xclip(
+        "microsoft/xclip-large-patch14",
+        # one public project's settings; the commit that MTEB lists is one of the code's repository
+        "a9dd1429a16cf305df2aaea232d5e8dceba1c675",
+        8,
+        embedding_dim=768,
+        input_size=224,
+        weights=575_673_601,
+        description="X-CLIP on ViT-L/14: eight frames, the largest of the eight-frame models.",
+    ),
+    _xclip(
+        "microsoft/xclip-base-patch32-16-frames",
+        "",
+        16,
+        embedding_dim=512,
+        input_size=224,
+        weights=196_589_825,
+        description="X-CLIP on ViT-B/32 with sixteen frames, trained on Kinetics-400.",
+    ),
+    _xclip(
+        "microsoft/xclip-base-patch16-16-frames",
+        "",
+        16,
+        embedding_dim=512,
+        input_size=224,
+        weights=194_933_249,
+        description="X-CLIP on ViT-B/16 with sixteen frames, trained on Kinetics-400.",
+    ),
+    _xclip(
+        "microsoft/xclip-large-patch14-16-frames",
+        "",
+        16,
+        embedding_dim=768,
+        input_size=336,
+        weights=576_007_425,
+        description="X-CLIP on ViT-L/14 with sixteen frames of 336 pixels: the most detail, and slow.",
+    ),
+)
 
-CATALOG: dict[str, ModelCard] = {
+CATALOG: dict[str, ModelCard] = {card.model_id: card for card in (*VIDEO_CARDS, *IMAGE_CARDS)}
+
+COMPANIONS: dict[str, ModelCard] = {
     card.model_id: card
     for card in (
         ModelCard(
-            model_id="workbench/spriteclip-tiny",
-            architecture="spriteclip",
-            task_type="embedding",
-            num_frames=8,
-            modalities=("text", "image", "video"),
+            model_id="google-bert/bert-large-uncased",
+            architecture="bert",
+            task_type="tokenizer",
+            backends=(),
+            modalities=("text",),
             license="Apache-2.0",
-            source="bundled",
-            location="families/spriteclip/weights",
-            description=(
-                "Small video-text model trained on rendered shapes that move. Shows everything the "
-                "workbench does without a download; it does not know the real world."
-            ),
+            # the full hash of the short one that NeMo Curator pins for InternVideo2
+            revision="6da4b6a26a1877e173fca3225479512db81a5e5b",
+            description="The words of BERT: tokenizer files for models that need them. No weights.",
+            file_patterns=("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"),
         ),
     )
 }

@@ -1,13 +1,45 @@
+import re
+
 import pytest
 
-from models.catalog import CATALOG, ModelCard, card_fields
+from models.catalog import CATALOG, COMPANIONS, VIDEO_CARDS, ModelCard, card_fields
+from models.catalog_images import IMAGE_CARDS
 from models.errors import CorruptedModelPackageError, InvalidParameterError
 
 FIELDS = {"model_id": "me/m", "architecture": "m", "task_type": "embedding"}
 
 
 def test_catalog__keys_are_the_ids():
-    assert all(model_id == card.model_id for model_id, card in CATALOG.items())
+    assert all(model_id == card.model_id for model_id, card in (CATALOG | COMPANIONS).items())
+
+
+def test_catalog__no_card_was_lost_to_another_of_the_same_id():
+    assert len(CATALOG) == len(IMAGE_CARDS) + len(VIDEO_CARDS)
+
+
+def test_catalog__companions_are_not_listed_among_the_models():
+    assert not set(COMPANIONS) & set(CATALOG)
+    assert COMPANIONS["google-bert/bert-large-uncased"].revision.startswith("6da4b6a")
+
+
+@pytest.mark.parametrize("card", [*CATALOG.values(), *COMPANIONS.values()], ids=lambda card: card.model_id)
+def test_catalog__card_says_what_one_must_know(card):
+    assert card.license
+    assert card.description.endswith(".")
+    assert card.modalities
+    assert set(card.needs) <= set(COMPANIONS)
+    assert not card.revision or re.fullmatch("[0-9a-f]{40}", card.revision)
+
+
+@pytest.mark.parametrize(
+    "card", [card for card in CATALOG.values() if card.source == "hub"], ids=lambda card: card.model_id
+)
+def test_catalog__hub_card_has_its_numbers(card):
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", card.model_id)
+    assert min(card.embedding_dim, card.input_size, card.parameters, card.size_bytes) > 0
+    assert ("text" in card.modalities) == (card.text_length is not None)
+    assert ("video" in card.modalities) == (card.num_frames > 1)
+    assert (card.score_kind == "sigmoid") == (card.architecture in ("siglip", "siglip2"))
 
 
 @pytest.mark.parametrize(
@@ -19,6 +51,8 @@ def test_catalog__keys_are_the_ids():
         ({"score_kind": "dot"}, "softmax, sigmoid"),
         ({"modalities": ("sound",)}, "text, image, video"),
         ({"modalities": "text"}, "text, image, video"),
+        ({"needs": "them/words"}, "needs is a tuple"),
+        ({"file_patterns": "*.json"}, "file_patterns is a tuple"),
     ],
 )
 def test_model_card__refuses(wrong, words):
@@ -33,8 +67,20 @@ def test_rows__leave_out_what_is_unknown():
         "takes",
         "sees",
         "scores",
+        "revision",
         "source",
     ]
+
+
+def test_rows__a_hub_model_without_a_commit_is_not_pinned():
+    assert dict(ModelCard(**FIELDS).rows())["revision"] == "not pinned"
+    assert ModelCard(**FIELDS, revision="abc").version == "abc"
+    assert "revision" not in dict(ModelCard(**FIELDS, source="registered").rows())
+
+
+def test_rows__name_what_else_is_needed():
+    card = ModelCard(**FIELDS, needs=("them/words", "them/more"))
+    assert dict(card.rows())["needs"] == "them/words, them/more"
 
 
 def test_rows__say_what_is_known():
