@@ -58,6 +58,12 @@ def _notify() -> None:
 
 REGISTERED_MODELS: dict[RegistryKey, LazyClass | RegistryEntry | type] = ModelTable(
     {
+        ("clip", "embedding", BackendType.HUGGING_FACE): LazyClass(
+            "models.families.clip.model", "CLIPEmbedder"
+        ),
+        ("dinov2", "embedding", BackendType.HUGGING_FACE): LazyClass(
+            "models.families.dinov2.model", "DINOv2Embedder"
+        ),
         ("spriteclip", "embedding", BackendType.TORCH): LazyClass(
             "models.families.spriteclip.model", "SpriteCLIP"
         ),

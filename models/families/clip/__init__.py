@@ -1,0 +1,1 @@
+"""CLIP: the image-text models of OpenAI, LAION and others in its format."""

@@ -1,0 +1,1 @@
+"""DINOv2: image models of Meta that were trained without texts."""
