@@ -1,50 +1,34 @@
-"""What this machine can run: devices, memory, libraries. The one place that asks about hardware.
+"""What this machine can run: devices, memory, libraries. The one place that knows about hardware.
 
-Probes never raise: what cannot be found out is None or absent. Importing torch takes a second,
-so devices are looked at only when torch is loaded anyway or when they are asked for.
+The looking itself is in ``models.probes``; it never raises. Importing torch takes a second, so
+devices are looked at only when torch is loaded anyway or when they are asked for; a machine
+without the driver of any accelerator is known to have none.
 """
 
-import os
 import platform
 import sys
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import metadata
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from models import probes
 from models.backends import BackendType
 from models.errors import InvalidParameterError
+from models.probes import Device, backend_installed
 from models.reprs import html_table, readable_size, text_table
 
-_T = TypeVar("_T")
+__all__ = [
+    "DEVICE_KINDS",
+    "DTYPES",
+    "Device",
+    "Runtime",
+    "backend_installed",
+    "check_dtype",
+    "describe_runtime",
+    "pick_device",
+]
 
-_LIBRARIES = ("torch", "transformers", "numpy", "av", "safetensors", "onnxruntime", "openvino", "tensorrt")
-_BACKEND_MODULES = {
-    BackendType.TORCH: "torch",
-    BackendType.TORCH_SCRIPT: "torch",
-    BackendType.ONNX: "onnxruntime",
-    BackendType.OPENVINO: "openvino",
-    BackendType.TRT: "tensorrt",
-    BackendType.HUGGING_FACE: "transformers",
-}
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-_CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
 DEVICE_KINDS = ("cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-
-
-@dataclass(frozen=True)
-class Device:
-    """One accelerator: its id for ``device=``, the name of the part, memory in bytes or None."""
-
-    id: str
-    name: str
-    total_bytes: int | None = None
-    free_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +45,9 @@ class Runtime:
         backends: Names of the backends whose library is installed.
         devices_probed: Whether accelerators were looked for.
         devices: Accelerators found; empty too when they were not looked for.
+        cuda: Version of CUDA that torch was built for; None without, or when it was not asked.
+        driver: Version of the NVIDIA driver; None when there is none.
+        onnx_providers: What onnxruntime can run on; empty until it is imported.
     """
 
     python: str
@@ -72,6 +59,9 @@ class Runtime:
     backends: tuple[str, ...]
     devices_probed: bool
     devices: tuple[Device, ...] = ()
+    cuda: str | None = None
+    driver: str | None = None
+    onnx_providers: tuple[str, ...] = ()
 
     @property
     def torch(self) -> str | None:
@@ -93,18 +83,34 @@ class Runtime:
         """What ``device=`` can be here: the accelerators that were found, and "cpu"."""
         return (*(device.id for device in self.devices), "cpu")
 
+    def device(self, name: str) -> Device | None:
+        """An accelerator by its name; "cuda" is the first one. None for "cpu" and what is not here."""
+        wanted = f"{name}:0" if name == "cuda" else name
+        return next((device for device in self.devices if device.id == wanted), None)
+
+    def free_memory(self, device: str) -> int | None:
+        """Memory that is free for a model now; None when unknown.
+
+        Args:
+            device: "cpu" or the name of an accelerator. Apple's GPU shares the machine's memory.
+        """
+        found = self.device(device)
+        return self.ram_free_bytes if found is None or found.id == "mps" else found.free_bytes
+
     def rows(self) -> list[tuple[str, str]]:
         """The facts as pairs of title and text, for tables."""
         found = [f"{device.id}: {device.name} {_memory(device)}".strip() for device in self.devices]
         nothing = "none" if self.devices_probed else "not looked for yet"
-        return [
+        pairs = [
             ("python", f"{self.python} on {self.system}"),
             ("processors", str(self.cpu_count)),
             ("memory", _memory(self)),
             ("accelerators", "\n".join(found) or nothing),
+            ("CUDA", " ".join(filter(None, (self.cuda, self.driver and f"(driver {self.driver})")))),
             ("backends", ", ".join(self.backends) or "none"),
             ("libraries", ", ".join(f"{name} {version}" for name, version in self.libraries.items())),
         ]
+        return [(title, text) for title, text in pairs if text]
 
     def __str__(self) -> str:
         return text_table(self.rows())
@@ -129,21 +135,23 @@ def describe_runtime(*, probe_devices: bool = False, refresh: bool = False) -> R
         True
     """
     if refresh:
-        _libraries.cache_clear()
-        _devices.cache_clear()
-        _installed.cache_clear()
-    probed = "torch" in sys.modules or (probe_devices and _installed("torch"))
-    total, free = _ram()
+        probes.forget()
+    probed = "torch" in sys.modules or not probes.accelerator_possible()
+    probed = probed or (probe_devices and probes.installed("torch"))
+    total, free = probes.ram()
     return Runtime(
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
-        cpu_count=_cpu_count(),
+        cpu_count=probes.cpu_count(),
         ram_total_bytes=total,
         ram_free_bytes=free,
-        libraries=dict(_libraries()),
+        libraries=dict(probes.libraries()),
         backends=tuple(backend.value for backend in BackendType if backend_installed(backend)),
         devices_probed=probed,
-        devices=_devices() if probed else (),
+        devices=probes.devices() if probed else (),
+        cuda=probes.cuda_version() if probed else None,
+        driver=probes.driver_version(),
+        onnx_providers=probes.onnx_providers(),
     )
 
 
@@ -202,93 +210,6 @@ def check_dtype(dtype: Any) -> str:
     if name not in DTYPES:
         raise InvalidParameterError(f"Unknown dtype {dtype!r}; allowed are {', '.join(DTYPES)}.")
     return name
-
-
-def backend_installed(backend: BackendType) -> bool:
-    """Tell whether the library of a backend is installed, without importing it.
-
-    Args:
-        backend: The backend; "custom" needs no library.
-    """
-    module = _BACKEND_MODULES.get(backend)
-    return module is None or _installed(module)
-
-
-def _soft(probe: Callable[[], _T], otherwise: _T) -> _T:
-    """Run a probe; whatever it raises means that it found nothing."""
-    try:
-        return probe()
-    except Exception:
-        return otherwise
-
-
-@lru_cache
-def _installed(module: str) -> bool:
-    """Tell whether a module could be imported."""
-    return _soft(lambda: find_spec(module) is not None, otherwise=False)
-
-
-@lru_cache
-def _libraries() -> tuple[tuple[str, str], ...]:
-    """Versions of the libraries that matter here, from their metadata: none is imported."""
-    found = []
-    for name in _LIBRARIES:
-        with suppress(Exception):
-            found.append((name, metadata.version(name)))
-    return tuple(found)
-
-
-@lru_cache
-def _devices() -> tuple[Device, ...]:
-    """Look for accelerators; imports torch."""
-    return _soft(lambda: (*_cuda_devices(), *_mps_devices()), otherwise=())
-
-
-def _cuda_devices() -> list[Device]:
-    """The CUDA devices, with their memory where that can be asked."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return []
-    found = []
-    for i in range(torch.cuda.device_count()):
-        free, total = _soft(lambda i=i: torch.cuda.mem_get_info(i), otherwise=(None, None))
-        found.append(Device(f"cuda:{i}", torch.cuda.get_device_name(i), total, free))
-    return found
-
-
-def _mps_devices() -> list[Device]:
-    """Apple's GPU, if there is one."""
-    import torch
-
-    return [Device("mps", "Apple GPU")] if torch.backends.mps.is_available() else []
-
-
-def _cpu_count() -> int:
-    """Processors this process may use."""
-    return _soft(lambda: len(os.sched_getaffinity(0)), otherwise=os.cpu_count() or 1)
-
-
-def _ram() -> tuple[int | None, int | None]:
-    """Memory in all and free, in bytes, within the limit of a container."""
-    total, free = _soft(_ram_proc, otherwise=_soft(_ram_sysconf, otherwise=(None, None)))
-    limit = _soft(lambda: int(_CGROUP_LIMIT.read_text()), otherwise=None)
-    if limit is None or total is None or limit >= total:
-        return total, free
-    used = _soft(lambda: int(_CGROUP_USED.read_text()), otherwise=0)
-    return limit, min(free if free is not None else limit, max(limit - used, 0))
-
-
-def _ram_proc() -> tuple[int | None, int | None]:
-    """Memory as Linux tells it."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    return kilobytes["MemTotal"] * 1024, kilobytes["MemAvailable"] * 1024
-
-
-def _ram_sysconf() -> tuple[int | None, int | None]:
-    """Memory as other Unix systems tell it; what is free is not known there."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
 
 
 def _memory(of: Any) -> str:

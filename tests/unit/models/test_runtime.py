@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-import models.runtime
+from models import probes
 from models.backends import BackendType
 from models.errors import InvalidParameterError
 from models.runtime import Device, backend_installed, check_dtype, describe_runtime, pick_device
@@ -21,7 +21,7 @@ def fresh_probes():
 @pytest.fixture
 def two_gpus(monkeypatch):
     devices = (Device("cuda:0", "Big", 100, 50), Device("cuda:1", "Small", 10, 5))
-    monkeypatch.setattr(models.runtime, "_cuda_devices", lambda: devices)
+    monkeypatch.setattr(probes, "_cuda_devices", lambda: devices)
     describe_runtime(refresh=True)
     return devices
 
@@ -41,10 +41,34 @@ def test_describe_runtime__facts():
 def test_describe_runtime__does_not_import_torch():
     code = (
         "import sys; from models.runtime import describe_runtime;"
-        "r = describe_runtime(); print(r.torch, r.devices_probed, 'torch' in sys.modules)"
+        "r = describe_runtime(); print(r.torch, 'torch' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.split() == [torch.__version__, "False", "False"]
+    assert out.split() == [torch.__version__, "False"]
+
+
+def test_describe_runtime__without_a_driver_there_is_no_accelerator(monkeypatch, tmp_path):
+    monkeypatch.setattr(probes.sys, "platform", "linux")
+    monkeypatch.setattr(probes, "_DRIVER_FILES", (tmp_path / "nvidiactl",))
+    assert not probes.accelerator_possible()
+    assert describe_runtime().devices_probed
+    (tmp_path / "nvidiactl").touch()
+    assert probes.accelerator_possible()
+
+
+def test_describe_runtime__the_driver_is_read(monkeypatch, tmp_path):
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64  550.54.14  Thu Feb 22")
+    monkeypatch.setattr(probes, "_DRIVER_VERSION", tmp_path / "version")
+    assert describe_runtime().driver == "550.54.14"
+    assert "driver 550.54.14" in str(describe_runtime())
+
+
+def test_free_memory__of_a_device_or_the_machine(two_gpus):
+    runtime = describe_runtime()
+    assert runtime.free_memory("cuda") == 50
+    assert runtime.free_memory("cuda:1") == 5
+    assert runtime.free_memory("cpu") == runtime.ram_free_bytes
+    assert runtime.device("cpu") is None
 
 
 def test_describe_runtime__probes_never_raise(monkeypatch):
@@ -52,10 +76,10 @@ def test_describe_runtime__probes_never_raise(monkeypatch):
         raise OSError("no such thing")
 
     for name in ("_ram_proc", "_ram_sysconf", "_cuda_devices", "_mps_devices"):
-        monkeypatch.setattr(models.runtime, name, broken)
+        monkeypatch.setattr(probes, name, broken)
     monkeypatch.setattr("importlib.metadata.version", broken)
     monkeypatch.setattr("os.sched_getaffinity", broken)
-    monkeypatch.setattr(models.runtime, "find_spec", broken)
+    monkeypatch.setattr(probes, "find_spec", broken)
     runtime = describe_runtime(probe_devices=True, refresh=True)
     assert (runtime.ram_total_bytes, runtime.ram_free_bytes, runtime.devices) == (None, None, ())
     assert runtime.backends == ("custom",)
@@ -63,7 +87,7 @@ def test_describe_runtime__probes_never_raise(monkeypatch):
 
 
 def test_describe_runtime__without_proc_asks_sysconf(monkeypatch):
-    monkeypatch.setattr(models.runtime, "_ram_proc", lambda: 1 / 0)
+    monkeypatch.setattr(probes, "_ram_proc", lambda: 1 / 0)
     runtime = describe_runtime()
     assert runtime.ram_total_bytes > 2**20
     assert runtime.ram_free_bytes is None
@@ -72,8 +96,8 @@ def test_describe_runtime__without_proc_asks_sysconf(monkeypatch):
 def test_describe_runtime__a_container_limit_counts(monkeypatch, tmp_path):
     (tmp_path / "max").write_text("1000\n")
     (tmp_path / "current").write_text("400\n")
-    monkeypatch.setattr(models.runtime, "_CGROUP_LIMIT", tmp_path / "max")
-    monkeypatch.setattr(models.runtime, "_CGROUP_USED", tmp_path / "current")
+    monkeypatch.setattr(probes, "_CGROUP_LIMIT", tmp_path / "max")
+    monkeypatch.setattr(probes, "_CGROUP_USED", tmp_path / "current")
     runtime = describe_runtime()
     assert (runtime.ram_total_bytes, runtime.ram_free_bytes) == (1000, 600)
     (tmp_path / "max").write_text("max\n")
@@ -96,8 +120,8 @@ def test_pick_device__auto_and_names(two_gpus):
 
 
 def test_pick_device__auto_without_accelerator(monkeypatch):
-    monkeypatch.setattr(models.runtime, "_cuda_devices", list)
-    monkeypatch.setattr(models.runtime, "_mps_devices", list)
+    monkeypatch.setattr(probes, "_cuda_devices", list)
+    monkeypatch.setattr(probes, "_mps_devices", list)
     assert pick_device("auto") == "cpu"
 
 
