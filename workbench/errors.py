@@ -17,6 +17,7 @@ __all__ = [
     "ModelOutputError",
     "NothingToEmbedError",
     "NothingToRankError",
+    "ShardError",
     "SourceNotFoundError",
     "StageError",
     "UnsupportedMediaError",
@@ -109,4 +110,12 @@ class StageError(WorkbenchError, ValueError):
 
     Occurs: an exception in ``setup`` or ``process``; a stage put before the one whose results it needs.
     What to do: the message names the stage and the task; mend the stage, or put it elsewhere.
+    """
+
+
+class ShardError(WorkbenchError, RuntimeError):
+    """A shard whose samples do not fit their metadata, or a model's vectors that do not fit the samples.
+
+    Occurs: rows and samples of different counts or ids, an id twice, a batch without its ids.
+    What to do: the message names the shard and the ids; write shard and metadata anew together.
     """

@@ -39,14 +39,31 @@ def read_image(path: Path | str) -> np.ndarray:
         3
     """
     path = Path(path)
-    with _opened(path) as image:
-        try:
-            turned = ImageOps.exif_transpose(image)
-            return np.ascontiguousarray(_as_rgb(turned, path))
-        except MediaError:
-            raise
-        except Exception as error:  # Pillow's plugins raise whatever their parsers meet
-            raise ClipDecodeError(f"{display_name(path)} is damaged: {error}.") from error
+    check_readable(path)
+    return _read(path, display_name(path))
+
+
+def decode_image(content: bytes, name: str = "the image") -> np.ndarray:
+    """Read an image that is in memory, as `read_image` does.
+
+    Args:
+        content: The bytes of a JPEG, PNG, WebP, GIF, BMP or TIFF file.
+        name: What to call it in messages.
+
+    Returns:
+        RGB pixels, uint8 (H, W, 3).
+
+    Raises:
+        UnsupportedMediaError: If it is not an image, or larger than the limit on pixels.
+        ClipDecodeError: If it is damaged.
+
+    Example:
+        >>> decode_image(jpeg_bytes(np.zeros((40, 60, 3), np.uint8), max_side=60)).shape
+        (40, 60, 3)
+    """
+    if not content:
+        raise UnsupportedMediaError(f"{name} is empty (0 bytes).")
+    return _read(io.BytesIO(content), name)
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
@@ -60,7 +77,9 @@ def image_size(path: Path | str) -> tuple[int, int]:
         >>> all(side > 0 for side in image_size(sample_clips(include_images=True)[-1].path))
         True
     """
-    with _opened(Path(path)) as image:
+    path = Path(path)
+    check_readable(path)
+    with _opened(path, display_name(path)) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
     return (height, width) if turned else (width, height)
@@ -111,12 +130,22 @@ def on_white(rgba: np.ndarray) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _opened(path: Path) -> Image.Image:
-    """Open an image file's headers and refuse what is no image, or too large."""
-    check_readable(path)
-    name = display_name(path)
+def _read(source: Path | io.BytesIO, name: str) -> np.ndarray:
+    """Read a picture upright, as RGB."""
+    with _opened(source, name) as image:
+        try:
+            turned = ImageOps.exif_transpose(image)
+            return np.ascontiguousarray(_as_rgb(turned, name))
+        except MediaError:
+            raise
+        except Exception as error:  # Pillow's plugins raise whatever their parsers meet
+            raise ClipDecodeError(f"{name} is damaged: {error}.") from error
+
+
+def _opened(source: Path | io.BytesIO, name: str) -> Image.Image:
+    """Open an image's headers and refuse what is no image, or too large."""
     try:
-        image = Image.open(path, formats=_FORMATS)
+        image = Image.open(source, formats=_FORMATS)
     except Image.DecompressionBombError as error:
         raise UnsupportedMediaError(f"{name} is too large to read: {error}") from error
     except UnidentifiedImageError as error:
@@ -133,13 +162,13 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
-def _as_rgb(image: Image.Image, path: Path) -> np.ndarray:
+def _as_rgb(image: Image.Image, name: str) -> np.ndarray:
     """Convert any mode to RGB."""
     if image.mode.startswith("I;16") or image.mode == "I":
-        return _from_deep_grey(np.asarray(image), path)
+        return _from_deep_grey(np.asarray(image), name)
     if image.mode == "F":
         raise UnsupportedMediaError(
-            f"{display_name(path)} holds floating-point values, which have no agreed range.",
+            f"{name} holds floating-point values, which have no agreed range.",
             next_step="Save it with 8 or 16 bits.",
         )
     if image.has_transparency_data:
@@ -147,9 +176,9 @@ def _as_rgb(image: Image.Image, path: Path) -> np.ndarray:
     return np.asarray(image.convert("RGB"))
 
 
-def _from_deep_grey(grey: np.ndarray, path: Path) -> np.ndarray:
+def _from_deep_grey(grey: np.ndarray, name: str) -> np.ndarray:
     """Scale 16-bit grey to 8 bits; plain conversion would cut it off at 255."""
     if grey.min() < 0 or grey.max() > 65535:
-        raise UnsupportedMediaError(f"{display_name(path)} holds 32-bit values; at most 16 bits are read.")
+        raise UnsupportedMediaError(f"{name} holds 32-bit values; at most 16 bits are read.")
     eight = ((grey.astype(np.uint32) + 128) // 257).astype(np.uint8)
     return np.repeat(eight[..., None], 3, axis=-1)

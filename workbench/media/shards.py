@@ -72,7 +72,8 @@ def read_shard(
 
     Args:
         path: A tar archive, plain or gzip-compressed.
-        suffixes: Which parts to read, such as {"jpg", "json"}; None reads all.
+        suffixes: Which parts to read, such as {"jpg", "json"}; None reads all. A sample
+            that has none of them comes with no parts.
         required: Suffixes without which a sample is incomplete and left out.
         max_member_bytes: Longest member that is read.
 
@@ -113,6 +114,8 @@ def read_shard(
                 continue
             seen.add(key)
             waiting = ShardSample(key, shard, {})
+        if content is None:
+            continue
         if suffix in waiting.parts:
             yield ShardProblem(shard, f"{key}.{suffix}", "this part is in the sample twice")
         elif len(waiting.parts) >= MAX_SAMPLE_PARTS:
@@ -125,8 +128,8 @@ def read_shard(
 
 def _members(
     path: Path, shard: str, suffixes: Collection[str] | None, limit: int
-) -> Iterator[tuple[str, str, bytes] | ShardProblem]:
-    """Read the members that may be read: key, suffix, content."""
+) -> Iterator[tuple[str, str, bytes | None] | ShardProblem]:
+    """Read the members that may be read: key, suffix, content; None for a part that is not wanted."""
     check_readable(path)
     wanted = None if suffixes is None else {suffix.lower().lstrip(".") for suffix in suffixes}
     last = ""
@@ -141,8 +144,8 @@ def _members(
                     yield ShardProblem(shard, last, reason)
                     continue
                 key, suffix = _split(info.name)
-                if wanted is None or suffix in wanted:
-                    yield key, suffix, _content(tar, info)
+                read = wanted is None or suffix in wanted
+                yield key, suffix, _content(tar, info) if read else None
             if not _ends_well(tar):
                 yield ShardProblem(shard, "", f"damaged after {last or 'its start'}; the rest was not read")
         except (tarfile.TarError, OSError, EOFError) as error:

@@ -10,6 +10,8 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
+    from workbench.stages.dataset import ImageTextPairDataset
+    from workbench.stages.embedder import ImageEmbedder, RegisteredModelEmbedder
     from workbench.stages.in_process import InProcessExecutor
     from workbench.stages.metrics import StagePerfStats
     from workbench.stages.pipeline import Pipeline
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "ImageBatch": "workbench.stages.tasks",
+    "ImageEmbedder": "workbench.stages.embedder",
     "ImageObject": "workbench.stages.tasks",
+    "ImageTextPairDataset": "workbench.stages.dataset",
     "InProcessExecutor": "workbench.stages.in_process",
     "NodeInfo": "workbench.stages.base",
     "Pipeline": "workbench.stages.pipeline",
     "PipelineProgress": "workbench.stages.runs",
     "PipelineResult": "workbench.stages.runs",
     "ProcessingStage": "workbench.stages.base",
+    "RegisteredModelEmbedder": "workbench.stages.embedder",
     "Resources": "workbench.stages.resources",
     "StagePerfStats": "workbench.stages.metrics",
     "Task": "workbench.stages.tasks",
@@ -37,13 +42,16 @@ _EXPORTS = {
 
 __all__ = [
     "ImageBatch",
+    "ImageEmbedder",
     "ImageObject",
+    "ImageTextPairDataset",
     "InProcessExecutor",
     "NodeInfo",
     "Pipeline",
     "PipelineProgress",
     "PipelineResult",
     "ProcessingStage",
+    "RegisteredModelEmbedder",
     "Resources",
     "StagePerfStats",
     "Task",

@@ -55,8 +55,8 @@ def test_read_shard__groups_by_key_in_order(shard):
 
 
 def test_read_shard__only_the_parts_asked_for(shard):
-    samples, _ = split(shard(member("1.jpg"), member("1.txt")), suffixes={".JPG"})
-    assert [set(one.parts) for one in samples] == [{"jpg"}]
+    samples, _ = split(shard(member("1.jpg"), member("1.txt"), member("2.txt")), suffixes={".JPG"})
+    assert [(one.key, set(one.parts)) for one in samples] == [("1", {"jpg"}), ("2", set())]
 
 
 def test_read_shard__an_incomplete_sample_is_listed(shard):

@@ -1,0 +1,166 @@
+"""A WebDataset of image-text pairs: numbered tar shards with a Parquet file of metadata beside each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from natsort import natsorted
+
+from models.errors import InvalidParameterError
+from workbench.errors import EmbeddingsFileError, ShardError, SourceNotFoundError
+from workbench.files import write_atomically
+from workbench.media.names import display_name
+from workbench.media.shards import ShardProblem, read_shard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ImageTextPairDataset"]
+
+Step = Callable[[Path, "pd.DataFrame"], "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class ImageTextPairDataset:
+    """Shards and their metadata; what is to be computed is computed shard by shard, when it is asked for.
+
+    Args:
+        path: The folder.
+        tar_files: Its shards, in natural order.
+        id_col: The column that names a sample.
+        steps: What is done to the metadata of a shard; embedders add theirs.
+    """
+
+    path: Path
+    tar_files: tuple[Path, ...]
+    id_col: str
+    steps: tuple[Step, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_webdataset(cls, path: Path | str, id_col: str = "id") -> "ImageTextPairDataset":
+        """Open a folder of shards.
+
+        Args:
+            path: Folder with ``00000.tar``, ``00001.tar``, ... A ``00000.parquet`` beside a shard has its
+                metadata; without one there is a row per sample, whose id is its key.
+            id_col: The column that names a sample, also in the ``.json`` part of the samples.
+
+        Returns:
+            The dataset; nothing but the folder has been read.
+
+        Raises:
+            SourceNotFoundError: If the folder is missing or has no shard.
+
+        Example:
+            >>> ImageTextPairDataset.from_webdataset("/nowhere")
+            Traceback (most recent call last):
+            ...
+            workbench.errors.SourceNotFoundError: There is no folder /nowhere.
+        """
+        folder = Path(path).expanduser()
+        if not folder.is_dir():
+            raise SourceNotFoundError(f"There is no folder {folder}.")
+        shards = natsorted((one for one in folder.glob("*.tar") if one.is_file()), key=lambda one: one.name)
+        if not shards:
+            raise SourceNotFoundError(
+                f"{folder} has no shard.", next_step="A dataset is a folder of .tar files: 00000.tar, ..."
+            )
+        return cls(folder, tuple(shards), id_col)
+
+    def with_step(self, step: Step) -> "ImageTextPairDataset":
+        """Return a dataset whose metadata also goes through a step; this one stays as it is."""
+        return replace(self, steps=(*self.steps, step))
+
+    def partition(self, tar_file: Path) -> "pd.DataFrame":
+        """Compute the metadata of one shard.
+
+        Args:
+            tar_file: One of ``tar_files``.
+
+        Returns:
+            One row per sample, in the order of the Parquet file or, without one, of the shard.
+
+        Raises:
+            EmbeddingsFileError: If the Parquet file cannot be read or lacks the id column.
+            ShardError: If ids are missing or there twice.
+        """
+        table = _metadata(tar_file, self.id_col)
+        for step in self.steps:
+            table = step(tar_file, table)
+        return table
+
+    def partitions(self) -> "Iterator[tuple[Path, pd.DataFrame]]":
+        """Compute the metadata of every shard, one after the other."""
+        for tar_file in self.tar_files:
+            yield tar_file, self.partition(tar_file)
+
+    @property
+    def metadata(self) -> "pd.DataFrame":
+        """The metadata of all shards as one table, computed anew each time."""
+        import pandas as pd
+
+        return pd.concat([table for _, table in self.partitions()], ignore_index=True)
+
+    def save_metadata(
+        self, path: Path | str | None = None, columns: Sequence[str] | None = None
+    ) -> list[Path]:
+        """Compute the metadata and write ``NNNNN.parquet`` for every shard, each whole or not at all.
+
+        Args:
+            path: Folder to write to, made when missing; None is beside the shards, where the files of
+                the same name are replaced.
+            columns: Columns to write; None writes all. The id column is always among them.
+
+        Returns:
+            The files, in order.
+
+        Raises:
+            InvalidParameterError: If a column does not exist.
+        """
+        folder = self.path if path is None else Path(path).expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for tar_file, table in self.partitions():
+            target = folder / f"{tar_file.stem}.parquet"
+            write_atomically(target, _selected(table, self.id_col, columns).to_parquet(index=False))
+            written.append(target)
+        return written
+
+
+def _metadata(tar_file: Path, id_col: str) -> "pd.DataFrame":
+    """Read the metadata of a shard; its ids are checked."""
+    import pandas as pd
+
+    parquet = tar_file.with_suffix(".parquet")
+    if parquet.is_file():
+        try:
+            table = pd.read_parquet(parquet)
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            raise EmbeddingsFileError(f"{parquet} cannot be read as Parquet: {error}") from error
+        if id_col not in table.columns:
+            raise EmbeddingsFileError(
+                f"{parquet} has no column {id_col!r}; it has {', '.join(map(str, table.columns))}.",
+                next_step="Pass id_col= the column that names a sample.",
+            )
+    else:
+        samples = read_shard(tar_file, suffixes=())
+        keys: list[Any] = [one.key for one in samples if not isinstance(one, ShardProblem)]
+        table = pd.DataFrame({id_col: keys})
+    twice = table[id_col][table[id_col].duplicated()]
+    if len(twice) or table[id_col].isna().any():
+        what = f"{twice.iloc[0]!r} is there twice" if len(twice) else "one is missing"
+        raise ShardError(f"The ids of {display_name(tar_file)} are not unique: {what}.")
+    return table
+
+
+def _selected(table: "pd.DataFrame", id_col: str, columns: Sequence[str] | None) -> "pd.DataFrame":
+    """Keep some columns."""
+    if columns is None:
+        return table
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise InvalidParameterError(
+            f"There is no column {', '.join(missing)}; there are {', '.join(map(str, table.columns))}."
+        )
+    return table[list(dict.fromkeys([id_col, *columns]))]

@@ -1,0 +1,233 @@
+"""ImageEmbedder: vectors for the samples of tar shards, joined to their metadata by id."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.vectors import EmbeddingSpace
+from workbench.errors import MediaError, ShardError, UnsupportedMediaError
+from workbench.media.images import decode_image
+from workbench.media.names import display_name
+from workbench.media.shards import ShardProblem, ShardSample, read_shard
+from workbench.stages.dataset import ImageTextPairDataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ImageEmbedder", "RegisteredModelEmbedder"]
+
+IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+
+
+class ImageEmbedder(ABC):
+    """Embeds the samples of a dataset. Write ``load_dataset_shard`` and ``load_embedding_model``.
+
+    Calling it with a dataset gives a dataset with one column more. The model is loaded once, when the
+    first shard is computed.
+
+    Args:
+        model_name: Name of the model in messages.
+        image_embedding_column: The column that gets the vectors, float32 lists of length D.
+        device: Where to compute: "auto", "cpu", "cuda", ...
+
+    Attributes:
+        skipped: For each shard computed so far, the samples without a vector, with their reasons.
+        problems: For each shard computed so far, the members that were not read.
+    """
+
+    def __init__(
+        self,
+        model_name: str = "",
+        image_embedding_column: str = "image_embedding",
+        *,
+        device: str = "auto",
+    ) -> None:
+        self.model_name = model_name or type(self).__name__
+        self.image_embedding_column = image_embedding_column
+        self.device = device
+        self.skipped: dict[str, dict[Any, str]] = {}
+        self.problems: dict[str, list[ShardProblem]] = {}
+
+    @abstractmethod
+    def load_dataset_shard(self, tar_path: str) -> Iterable[tuple[Any, list[dict[str, Any]]]]:
+        """Read a shard.
+
+        Args:
+            tar_path: The shard.
+
+        Returns:
+            Batches: what the model takes, and one dict per sample with the dataset's id column.
+        """
+
+    @abstractmethod
+    def load_embedding_model(self, device: str) -> Callable[[Any], Any]:
+        """Load the model.
+
+        Args:
+            device: Where to, such as "cpu" or "cuda".
+
+        Returns:
+            A callable from a batch to vectors (n, D), tensor or array.
+        """
+
+    def __call__(self, dataset: ImageTextPairDataset) -> ImageTextPairDataset:
+        """Add the vectors to a dataset; they are computed when its metadata is asked for or saved.
+
+        Args:
+            dataset: The samples.
+
+        Returns:
+            A dataset with the column ``image_embedding_column``.
+        """
+        return dataset.with_step(lambda tar_file, table: self._embed(tar_file, table, dataset.id_col))
+
+    def skip(self, tar_path: str, sample_id: Any, reason: str) -> None:
+        """Note that a sample has no vector, and why; called by ``load_dataset_shard``."""
+        self.skipped.setdefault(Path(tar_path).name, {})[sample_id] = reason
+
+    @cached_property
+    def _model(self) -> Callable[[Any], Any]:
+        """The model, loaded when it is first needed."""
+        from models.runtime import pick_device
+
+        return self.load_embedding_model(pick_device(self.device))
+
+    def _embed(self, tar_file: Path, table: "pd.DataFrame", id_col: str) -> "pd.DataFrame":
+        """Embed one shard and join the vectors to its rows by id."""
+        self.skipped.pop(tar_file.name, None)
+        self.problems.pop(tar_file.name, None)
+        vectors: dict[Any, np.ndarray] = {}
+        for batch, samples in self.load_dataset_shard(str(tar_file)):
+            ids = [_id_of(sample, id_col, tar_file) for sample in samples]
+            rows = _as_rows(self._model(batch), len(ids), self.model_name, tar_file)
+            for sample_id, row in zip(ids, rows, strict=True):
+                if sample_id in vectors:
+                    raise ShardError(f"{display_name(tar_file)} has the id {sample_id!r} twice.")
+                vectors[sample_id] = row
+        self._check_ids(tar_file, table, id_col, vectors)
+        column = [vectors.get(sample_id) for sample_id in table[id_col]]
+        return table.assign(**{self.image_embedding_column: column})
+
+    def _check_ids(self, tar_file: Path, table: "pd.DataFrame", id_col: str, vectors: dict[Any, Any]) -> None:
+        """Refuse a shard whose samples are not those of its metadata."""
+        skipped = self.skipped.get(tar_file.name, {})
+        read, expected = set(vectors) | set(skipped), set(table[id_col])
+        if read == expected:
+            return
+        lost, extra = list(expected - read)[:3], list(read - expected)[:3]
+        details = [f"only in the metadata: {', '.join(map(repr, lost))}"] if lost else []
+        details += [f"only in the shard: {', '.join(map(repr, extra))}"] if extra else []
+        details += [str(problem) for problem in self.problems.get(tar_file.name, [])[:3]]
+        raise ShardError(
+            f"{display_name(tar_file)} has {len(read)} samples, its metadata {len(expected)} rows; "
+            f"{'; '.join(details)}.",
+            next_step="Shard and metadata must hold the same ids, in any order.",
+        )
+
+
+class RegisteredModelEmbedder(ImageEmbedder):
+    """Runs any registered image model over tar shards.
+
+    A sample that lacks an image, or whose image is broken, gets no vector; ``skipped`` lists it.
+
+    Args:
+        model: A model's id, a path to its package, or a loaded model.
+        batch_size: Images per model call.
+        image_embedding_column: The column that gets the vectors.
+        id_col: The field of the ``.json`` part that names a sample; a sample without it has its key as id.
+        device: Where to compute.
+
+    Example:
+        >>> RegisteredModelEmbedder("workbench/spriteclip-tiny").model_name
+        'workbench/spriteclip-tiny'
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        batch_size: int = 32,
+        image_embedding_column: str = "image_embedding",
+        id_col: str = "id",
+        device: str = "auto",
+    ) -> None:
+        named = isinstance(model, str | Path)
+        name = str(model) if named else EmbeddingSpace.of(model).model_id
+        super().__init__(name, image_embedding_column, device=device)
+        self.batch_size = batch_size
+        self.id_col = id_col
+        self._given = model
+
+    def load_embedding_model(self, device: str) -> Callable[[Any], Any]:
+        """Load the model; gives its ``embed_images``."""
+        from models.auto import AutoModel
+
+        if isinstance(self._given, str | Path):
+            return AutoModel.from_pretrained(self._given, device=device).embed_images
+        return self._given.embed_images
+
+    def load_dataset_shard(self, tar_path: str) -> Iterator[tuple[list[np.ndarray], list[dict[str, Any]]]]:
+        """Read the images of a shard, batch by batch."""
+        images: list[np.ndarray] = []
+        samples: list[dict[str, Any]] = []
+        for found in read_shard(tar_path, suffixes={*IMAGE_SUFFIXES, "json"}):
+            if isinstance(found, ShardProblem):
+                self.problems.setdefault(Path(tar_path).name, []).append(found)
+                continue
+            sample = {self.id_col: _stated_id(found, self.id_col)}
+            try:
+                images.append(_image_of(found))
+            except MediaError as error:
+                self.skip(tar_path, sample[self.id_col], error.message)
+                continue
+            samples.append(sample)
+            if len(images) >= self.batch_size:
+                yield images, samples
+                images, samples = [], []
+        if images:
+            yield images, samples
+
+
+def _id_of(sample: Any, id_col: str, tar_file: Path) -> Any:
+    """Read the id of a sample from what ``load_dataset_shard`` gave."""
+    if not isinstance(sample, dict) or id_col not in sample:
+        raise ShardError(
+            f"A sample of {display_name(tar_file)} came with {sample!r}; a dict with {id_col!r} is expected.",
+            next_step="load_dataset_shard gives one such dict per sample, in the order of the batch.",
+        )
+    return sample[id_col]
+
+
+def _as_rows(output: Any, count: int, model_name: str, tar_file: Path) -> np.ndarray:
+    """Read the vectors of a batch: float32 (n, D)."""
+    tensor = hasattr(output, "detach")
+    rows = np.asarray(output.detach().cpu().float().numpy() if tensor else output, dtype=np.float32)
+    if rows.ndim != 2 or len(rows) != count:
+        raise ShardError(
+            f"{model_name} gave vectors of shape {rows.shape} for {count} samples of "
+            f"{display_name(tar_file)}; ({count}, D) is expected."
+        )
+    return rows
+
+
+def _stated_id(sample: ShardSample, id_col: str) -> Any:
+    """The id that the ``.json`` part states, else the key."""
+    try:
+        stated = json.loads(sample.parts.get("json", b"{}"))
+    except ValueError:
+        return sample.key
+    value = stated.get(id_col) if isinstance(stated, dict) else None
+    return value if isinstance(value, str | int) else sample.key
+
+
+def _image_of(sample: ShardSample) -> np.ndarray:
+    """Decode the image of a sample: RGB uint8 (H, W, 3)."""
+    for suffix in IMAGE_SUFFIXES:
+        if suffix in sample.parts:
+            return decode_image(sample.parts[suffix], f"{sample.shard}, {sample.key}.{suffix}")
+    raise UnsupportedMediaError(f"{sample.shard}, {sample.key}: it has no image.")
