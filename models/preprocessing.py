@@ -169,10 +169,10 @@ class ImagePreprocessing:
                 f"Pixels are uint8 [N, 3, h, w]; {pixels.dtype} {list(pixels.shape)} came.",
                 next_step="Call the preprocessing with the frames first.",
             )
-        std = torch.tensor(self.std, dtype=torch.float64)
-        factor = (self.scale / std).to(pixels.device, torch.float32)[:, None, None]
-        offset = (-torch.tensor(self.mean, dtype=torch.float64) / std).to(pixels.device, torch.float32)
-        return torch.addcmul(offset[:, None, None], pixels.float(), factor)
+        factor = torch.tensor([self.scale / std for std in self.std], device=pixels.device)
+        offset = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
+        start = torch.tensor(offset, device=pixels.device)
+        return torch.addcmul(start[:, None, None], pixels.float(), factor[:, None, None])
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Size of a picture after resizing, before the crop."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HubTokens",
     "TransformersTowers",
+    "check_picture_size",
     "feature_rows",
     "load_network",
     "load_tokenizer",
@@ -119,6 +120,26 @@ def read_preprocessing(folder: Path, default_type: str) -> ImagePreprocessing:
             return ImagePreprocessing.from_config(nested, default_type=default_type)
     config = read_json(folder, "preprocessor_config.json")
     return ImagePreprocessing.from_config(config, default_type=default_type)
+
+
+def check_picture_size(folder: Path, preprocessing: ImagePreprocessing, size: int) -> None:
+    """See that the preprocessing makes the pictures that the network was trained on.
+
+    Args:
+        folder: The package folder, for the message.
+        preprocessing: What the package says about its pictures.
+        size: Height and width that the network takes.
+
+    Raises:
+        CorruptedModelPackageError: If they differ.
+    """
+    if preprocessing.output_size != (size, size):
+        height, width = preprocessing.output_size
+        raise CorruptedModelPackageError(
+            f"The preprocessing in {folder} makes pictures of {height} x {width} pixels; "
+            f"the network takes {size} x {size}.",
+            next_step=_FRESH_COPY,
+        )
 
 
 def load_network(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from models.dual_encoder import DualEncoderModel, EncoderParts
+from models.errors import CorruptedModelPackageError
 from models.transformers_loading import (
+    HubTokens,
     TransformersTowers,
+    check_picture_size,
     load_network,
     load_tokenizer,
     read_preprocessing,
@@ -14,6 +17,8 @@ from models.transformers_loading import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from models.dual_encoder import TextTokens
 
 __all__ = ["CLIPEmbedder"]
 
@@ -37,18 +42,41 @@ class CLIPEmbedder(DualEncoderModel):
         (torch.Size([2, 24]), 'softmax')
     """
 
+    @classmethod
+    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> TextTokens:
+        """Read CLIP's tokenizer of a package folder."""
+        from transformers import CLIPTokenizer
+
+        return load_tokenizer(CLIPTokenizer, folder, max_length=max_length, vocab_size=vocab_size)
+
     def _load(self, folder: Path) -> EncoderParts:
         """Load tokenizer, preprocessing and both towers."""
-        from transformers import CLIPModel, CLIPTokenizer
+        from transformers import CLIPModel
 
         network = load_network(CLIPModel, folder, model_types=("clip",))
         text = network.config.text_config
+        preprocessing = read_preprocessing(folder, "CLIPImageProcessor")
+        check_picture_size(folder, preprocessing, network.config.vision_config.image_size)
+        tokenizer = load_tokenizer(
+            CLIPTokenizer, folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
+        )
+        _check_end_mark(folder, tokenizer, text.eos_token_id)
         return EncoderParts(
-            preprocessing=read_preprocessing(folder, "CLIPImageProcessor"),
-            tokenizer=load_tokenizer(
-                CLIPTokenizer, folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
-            ),
-            embedding_dim=network.config.projection_dim,
+            preprocessing=preprocessing,
+            tokenizer=tokenizer,
+            embedding_dim=network.visual_projection.out_features,
             logit_scale=float(network.logit_scale.exp()),
             towers=TransformersTowers(network, device=self.device, dtype=self._dtype),
+        )
+
+
+def _check_end_mark(folder: Path, tokenizer: HubTokens, end: int) -> None:
+    """See that the network finds the end of a text: it pools there, or else at the start of every text."""
+    numbers = tokenizer(["a"])[0][0]
+    # 2 stands in the oldest configurations, by mistake: there the largest number marks the end.
+    place = int(numbers.argmax() if end == 2 else (numbers == end).int().argmax())
+    if place == 0:
+        raise CorruptedModelPackageError(
+            f"The tokenizer in {folder} does not end a text with the token {end} that the network looks for.",
+            next_step="Put a fresh copy of the package there.",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from models.image_encoder import EncoderParts, ImageEncoderModel
-from models.transformers_loading import TransformersTowers, load_network, read_preprocessing
+from models.transformers_loading import TransformersTowers, load_network, read_config, read_preprocessing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["DINOv2Embedder"]
 
 
 class DINOv2Embedder(ImageEncoderModel):
-    """A DINOv2 checkpoint: images, and clips by frame pooling; it knows no texts.
+    """A DINOv2 checkpoint, with registers or without: images, and clips by frame pooling; it knows no texts.
 
     An image's vector is the CLS token after the last layer norm, which is the ``pooler_output``
     of transformers' ``Dinov2Model`` and the feature of the reference implementation.
@@ -37,9 +37,11 @@ class DINOv2Embedder(ImageEncoderModel):
 
     def _load(self, folder: Path) -> EncoderParts:
         """Load preprocessing and network."""
-        from transformers import Dinov2Model
+        from transformers import Dinov2Model, Dinov2WithRegistersModel
 
-        network = load_network(Dinov2Model, folder, model_types=("dinov2",))
+        kinds = {"dinov2": Dinov2Model, "dinov2_with_registers": Dinov2WithRegistersModel}
+        kind = read_config(folder, tuple(kinds))["model_type"]
+        network = load_network(kinds[kind], folder, model_types=(kind,))
         return EncoderParts(
             preprocessing=read_preprocessing(folder, "BitImageProcessor"),
             embedding_dim=network.config.hidden_size,
