@@ -18,8 +18,6 @@ from models.transformers_loading import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.dual_encoder import TextTokens
-
 __all__ = ["CLIPEmbedder"]
 
 
@@ -43,8 +41,8 @@ class CLIPEmbedder(DualEncoderModel):
     """
 
     @classmethod
-    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> TextTokens:
-        """Read CLIP's tokenizer of a package folder."""
+    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> HubTokens:
+        """Read the tokenizer of a package folder; exported packages read texts with it too."""
         from transformers import CLIPTokenizer
 
         return load_tokenizer(CLIPTokenizer, folder, max_length=max_length, vocab_size=vocab_size)
@@ -57,8 +55,8 @@ class CLIPEmbedder(DualEncoderModel):
         text = network.config.text_config
         preprocessing = read_preprocessing(folder, "CLIPImageProcessor")
         check_picture_size(folder, preprocessing, network.config.vision_config.image_size)
-        tokenizer = load_tokenizer(
-            CLIPTokenizer, folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
+        tokenizer = self.read_tokens(
+            folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
         )
         _check_end_mark(folder, tokenizer, text.eos_token_id)
         return EncoderParts(
