@@ -1,4 +1,4 @@
-"""The folder of a model package: open, verify, write, find.
+"""The folder of a model package: open, verify, write.
 
 A package is a folder with a ``manifest.json`` that lists every file with size and sha256.
 Half a package is no package: nothing is loaded from a folder that does not match its manifest.
@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.errors import (
     CorruptedModelPackageError,
@@ -16,7 +16,6 @@ from models.errors import (
     InvalidParameterError,
     PackageNotFoundError,
 )
-from models.locations import EXPORTED_BACKENDS, MODELS_ENV, package_path
 from models.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -25,9 +24,6 @@ from models.manifest import (
     read_manifest,
     save_manifest,
 )
-
-if TYPE_CHECKING:
-    from models.catalog import ModelCard
 
 SMALL_PACKAGE_BYTES = 64 * 2**20  # below this a package is hashed on every first load
 WEIGHT_SUFFIXES = frozenset(
@@ -118,7 +114,7 @@ class ModelPackage:
         """
         for file in self.manifest.files:
             _check_file(self.directory, file)
-        extra = sorted(_weight_files(self.directory) - {file.path for file in self.manifest.files})
+        extra = unlisted_weights(self)
         if extra:
             raise CorruptedModelPackageError(
                 f"{self.directory} holds weights that its manifest does not list: {', '.join(extra)}.",
@@ -127,6 +123,19 @@ class ModelPackage:
         if full or self.size_bytes < SMALL_PACKAGE_BYTES:
             for file in self.manifest.files:
                 _check_hash(self.directory / file.path, file, again=full)
+
+
+def unlisted_weights(package: ModelPackage) -> list[str]:
+    """Find weights in a package folder that its manifest does not list.
+
+    Args:
+        package: The package.
+
+    Returns:
+        Relative paths, sorted.
+    """
+    weights = {path for path in _package_paths(package.directory) if _is_weights(path)}
+    return sorted(weights - {file.path for file in package.manifest.files})
 
 
 def write_manifest(
@@ -184,69 +193,6 @@ def write_manifest(
     return ModelPackage.open(folder)
 
 
-def find_package(card: "ModelCard", model_dir: str | Path | None = None) -> ModelPackage:
-    """Open the package of a model.
-
-    Args:
-        card: The model.
-        model_dir: Folder to look in instead of the default one.
-
-    Returns:
-        The package, not yet verified.
-
-    Raises:
-        PackageNotFoundError: If it is not on this machine; the message has the expected path.
-        CorruptedModelPackageError: If its manifest is missing, malformed, or of another model.
-    """
-    path = package_path(card, model_dir)
-    if not path.is_dir():
-        raise PackageNotFoundError(
-            f"The package of {card.model_id!r} is not on this machine; it was expected at {path}.",
-            next_step=f"Put the folder with its {MANIFEST_NAME} there, or pass model_dir= "
-            f"(or set {MODELS_ENV}) to the folder that holds {card.model_id!r}.",
-        )
-    package = ModelPackage.open(path)
-    if package.manifest.architecture != card.architecture:
-        raise CorruptedModelPackageError(
-            f"{path} holds architecture {package.manifest.architecture!r}, but {card.model_id!r} "
-            f"is {card.architecture!r}."
-        )
-    return package
-
-
-def find_packages(card: "ModelCard", model_dir: str | Path | None = None) -> tuple[ModelPackage, ...]:
-    """Open all packages of a model: the one in its home format, and those exported beside it.
-
-    Args:
-        card: The model.
-        model_dir: Folder to look in instead of the default one.
-
-    Returns:
-        The packages that are there, none of them verified; the home package first.
-
-    Raises:
-        CorruptedModelPackageError: If the manifest of one is missing, malformed, or of another
-            model.
-    """
-    found = [find_package(card, model_dir)] if package_path(card, model_dir).is_dir() else []
-    for backend in EXPORTED_BACKENDS:
-        path = package_path(card, model_dir, backend)
-        if path.is_dir():
-            found.append(_exported(path, card, backend))
-    return tuple(found)
-
-
-def _exported(path: Path, card: "ModelCard", backend: str) -> ModelPackage:
-    """Open an exported package and see that it is one of this model and backend."""
-    package = ModelPackage.open(path)
-    said = (package.manifest.architecture, package.manifest.backend)
-    if said != (card.architecture, backend):
-        raise CorruptedModelPackageError(
-            f"{path} holds {said[0]!r} for {said[1]!r}; {card.architecture!r} for {backend!r} belongs there."
-        )
-    return package
-
-
 def _check_file(directory: Path, file: PackageFile) -> None:
     """Check that one file is there, inside the folder, and as long as it should be."""
     path = directory / file.path
@@ -291,9 +237,9 @@ def _package_paths(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _weight_files(folder: Path) -> set[str]:
-    """Relative paths of everything in a folder that looks like weights."""
-    return {path for path in _package_paths(folder) if Path(path).suffix.lower() in WEIGHT_SUFFIXES}
+def _is_weights(path: str) -> bool:
+    """Tell whether a file looks like weights."""
+    return Path(path).suffix.lower() in WEIGHT_SUFFIXES
 
 
 def _describe_file(folder: Path, relative: str) -> PackageFile:

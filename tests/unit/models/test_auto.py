@@ -354,7 +354,7 @@ def test_list_available_models__catalogue_then_registered():
 
 def test_list_available_models__a_broken_package_does_not_hide_the_others(tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text(json.dumps([]))
-    monkeypatch.setattr("models.package_files.package_path", lambda *_: Path(tmp_path))
+    monkeypatch.setattr("models.installed.package_path", lambda *_: Path(tmp_path))
     assert AutoModel.list_available_models()[0].model_id == "workbench/spriteclip-tiny"
 
 

@@ -1,0 +1,140 @@
+"""Ask the hub: resolve a revision, list its files, open one of them.
+
+The library that speaks to it is handed over by ``models.packages``, its one user.
+"""
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from models.download_plan import RemoteFile
+from models.download_watch import FileStream, Opener, Patience, Watch
+from models.hub_answers import file_stream, hub_errors, redirected, remote_file
+from models.hub_errors import HubAnswerError, HubUnreachableError
+
+MAX_REDIRECTS = 5
+AGENT = "embedding-workbench"
+
+
+@dataclass(frozen=True)
+class HuggingFaceHub:
+    """The hub at one address.
+
+    Args:
+        library: The package huggingface_hub.
+        endpoint: Address of the hub, without a slash at the end.
+        patience: How long it is waited for.
+    """
+
+    library: Any
+    endpoint: str
+    patience: Patience
+
+    def listing(self, model_id: str, revision: str, watch: Watch) -> tuple[str, Sequence[RemoteFile]]:
+        """Resolve a revision to its full commit and list the files of that commit.
+
+        Args:
+            model_id: The repository.
+            revision: Commit, branch or tag.
+            watch: Stops it.
+
+        Returns:
+            The commit, 40 hex digits, and all files.
+
+        Raises:
+            ModelRetrievalError: If the hub does not say.
+        """
+        what = f"{model_id} at {revision}"
+        info = self._ask(
+            lambda api: api.model_info(model_id, revision=revision, files_metadata=True), what, watch
+        )
+        commit = info.sha
+        if not re.fullmatch(r"[0-9a-f]{40}", commit or ""):
+            raise HubAnswerError(f"The hub names no commit for {what}; {commit!r} came.")
+        if str(info.id).lower() != model_id.lower() and revision != commit:
+            raise HubAnswerError(
+                f"The hub answers for {info.id!r} when asked for {model_id!r}.",
+                next_step="If the model has moved, ask for it by its new name.",
+            )
+        files = [remote_file(one) for one in info.siblings or []]
+        if not files or any(one.size < 0 or not (one.sha256 or one.git_oid) for one in files):
+            files = self._ask(lambda api: _tree(api, model_id, commit), f"the files of {what}", watch)
+        return commit, files
+
+    def opener(self, model_id: str, commit: str, file: RemoteFile) -> Opener:
+        """Make the function that opens a file at an offset.
+
+        Args:
+            model_id: The repository.
+            commit: The full commit.
+            file: A file of it.
+
+        Returns:
+            Offset -> context manager with the stream.
+        """
+        url = self.library.hf_hub_url(model_id, file.path, revision=commit, endpoint=self.endpoint)
+        return lambda start: self._open(url, start, commit, f"{file.path} of {model_id}")
+
+    def _ask(self, question: Callable[[Any], Any], what: str, watch: Watch) -> Any:
+        """Ask the API; an overloaded hub is asked again, for a while."""
+        api = self.library.HfApi(endpoint=self.endpoint, library_name=AGENT)
+
+        def ask() -> Any:
+            """Ask once, in the thread that may hang."""
+            with hub_errors(what, self.endpoint):
+                return question(api)
+
+        attempts = self.patience.attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                return watch.call(ask, self.patience.answer_s, f"the answer about {what}")
+            except HubUnreachableError as error:
+                wait_s = error.wait_s or self.patience.backoff_s * 2 ** (attempt - 1)
+                if attempt == attempts or not error.transient or wait_s > self.patience.longest_wait_s:
+                    raise
+                watch.sleep(wait_s)
+        raise HubUnreachableError(f"{self.endpoint} was not asked about {what}: no attempt is allowed.")
+
+    @contextmanager
+    def _open(self, url: str, start: int, commit: str, what: str) -> Generator[FileStream, None, None]:
+        """Open a file; follow redirects, with the login for the hub itself only."""
+        headers = {
+            **self.library.utils.build_hf_headers(library_name=AGENT),
+            "Accept-Encoding": "identity",
+        }
+        limit = self.patience
+        options = {
+            "timeout": (limit.connect_s, limit.stall_s, limit.stall_s, limit.connect_s),
+            "follow_redirects": False,
+        }
+        for _ in range(MAX_REDIRECTS + 2):  # and one more for a hub that cannot resume
+            ranged = {**headers, "Range": f"bytes={start}-"} if start else headers
+            with (
+                hub_errors(what, self.endpoint, again=True),
+                self.library.get_session().stream("GET", url, headers=ranged, **options) as response,
+            ):
+                _check_commit(response, commit, what)
+                if response.status_code in (301, 302, 303, 307, 308):
+                    url, headers = redirected(url, response.headers.get("location", ""), headers, what)
+                    continue
+                stream = file_stream(response, start, what)
+                if stream is not None:
+                    yield stream
+                    return
+                start = 0
+        raise HubAnswerError(f"The hub sends the request for {what} in circles.")
+
+
+def _tree(api: Any, model_id: str, commit: str) -> list[RemoteFile]:
+    """List the files of a commit one by one, for hubs that do not say all at once."""
+    entries = api.list_repo_tree(model_id, recursive=True, revision=commit)
+    return [remote_file(one) for one in entries if hasattr(one, "size")]
+
+
+def _check_commit(response: Any, commit: str, what: str) -> None:
+    """See that the hub sends the commit that was asked for."""
+    stated = response.headers.get("x-repo-commit", commit)
+    if stated != commit:
+        raise HubAnswerError(f"The hub sends {what} of commit {stated}, not of {commit}.")
