@@ -64,8 +64,20 @@ REGISTERED_MODELS: dict[RegistryKey, LazyClass | RegistryEntry | type] = ModelTa
         ("dinov2", "embedding", BackendType.HUGGING_FACE): LazyClass(
             "models.families.dinov2.model", "DINOv2Embedder"
         ),
+        ("siglip", "embedding", BackendType.HUGGING_FACE): LazyClass(
+            "models.families.siglip.model", "SiglipEmbedder"
+        ),
+        ("siglip2", "embedding", BackendType.HUGGING_FACE): LazyClass(
+            "models.families.siglip2.model", "Siglip2Embedder"
+        ),
+        ("internvideo2", "embedding", BackendType.TORCH): LazyClass(
+            "models.families.internvideo2.model", "InternVideo2MultiModality"
+        ),
         ("spriteclip", "embedding", BackendType.TORCH): LazyClass(
             "models.families.spriteclip.model", "SpriteCLIP"
+        ),
+        ("xclip", "embedding", BackendType.HUGGING_FACE): LazyClass(
+            "models.families.xclip.model", "XCLIPEmbedder"
         ),
     },
     changed=_notify,

@@ -1,0 +1,73 @@
+"""SigLIP through transformers: the checkpoints of Google and all others in that format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from models.dual_encoder import DualEncoderModel, EncoderParts
+from models.families.siglip.tokens import SIGLIP_WORDS, SiglipTokens, Words, load_tokens
+from models.transformers_loading import (
+    TransformersTowers,
+    feature_rows,
+    load_network,
+    read_preprocessing,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+
+__all__ = ["SiglipEmbedder"]
+
+
+class SiglipEmbedder(DualEncoderModel):
+    """A SigLIP checkpoint: images, texts, and clips by frame pooling; a sigmoid score for each text.
+
+    Sizes come from the package's ``config.json``, scale and bias of the scores from the weights.
+
+    Args:
+        model_dir: The package folder.
+        device: Torch device to compute on.
+        dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+        num_frames: T, how many frames the workbench takes of a clip.
+
+    Example:
+        >>> from models.families.siglip.tiny import make_tiny_package
+        >>> model = SiglipEmbedder.from_pretrained(make_tiny_package("tiny-siglip").directory)
+        >>> model.embed_text(["A red ball!", "a red ball"]).diff(dim=0).abs().max().item(), model.score_kind
+        (0.0, 'sigmoid')
+    """
+
+    score_kind = "sigmoid"
+    _words: ClassVar[Words] = SIGLIP_WORDS
+
+    @classmethod
+    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> SiglipTokens:
+        """Read the tokenizer of a package folder; exported packages read texts with it too."""
+        return load_tokens(folder, cls._words, max_length=max_length, vocab_size=vocab_size)
+
+    def _load(self, folder: Path) -> EncoderParts:
+        """Load tokenizer, preprocessing and both towers."""
+        from transformers import SiglipModel
+
+        network = load_network(SiglipModel, folder, model_types=("siglip",))
+        text = network.config.text_config
+        return EncoderParts(
+            preprocessing=read_preprocessing(folder, "SiglipImageProcessor"),
+            tokenizer=self.read_tokens(
+                folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
+            ),
+            embedding_dim=text.projection_size,
+            logit_scale=float(network.logit_scale.exp()),
+            logit_bias=float(network.logit_bias),
+            score_kind="sigmoid",
+            towers=TransformersTowers(network, device=self.device, dtype=self._dtype, texts=_text_features),
+        )
+
+
+def _text_features(network: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Rows of texts; the mask is left out, as in training (see ``tokens``)."""
+    del attention_mask
+    return feature_rows(network.get_text_features(input_ids=input_ids))

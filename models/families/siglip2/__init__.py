@@ -1,0 +1,1 @@
+"""SigLIP 2 of fixed resolution: SigLIP's towers with the words of many languages."""
