@@ -46,6 +46,25 @@ VIDEO_CARDS: tuple[ModelCard, ...] = (
             "workbench does without a download; it does not know the real world."
         ),
     ),
+    ModelCard(
+        model_id="OpenGVLab/InternVideo2-Stage2_1B-224p-f4",
+        architecture="internvideo2",
+        task_type="embedding",
+        embedding_dim=512,
+        num_frames=4,
+        input_size=224,
+        modalities=("text", "image", "video"),
+        license="as its page on the hub states",
+        size_bytes=2_820_610_931,
+        parameters=1_410_146_493,
+        # the full hash of the short one that NeMo Curator pins
+        revision="4362e1f88a992e7edbfd7696f7f78b7f79426dfd",
+        description="InternVideo2 Stage2 with 1 B parameters: four frames, and BERT-large for the texts.",
+        gated=True,
+        text_length=40,
+        needs=("google-bert/bert-large-uncased",),
+        file_patterns=("config.json", "InternVideo2-stage2_1b-224p-f4.pt"),
+    ),
     # revisions of X-CLIP's base sizes: model list of the MTEB benchmark and public lock files
     _xclip(
         "microsoft/xclip-base-patch32",
