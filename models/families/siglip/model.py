@@ -8,6 +8,7 @@ from models.dual_encoder import DualEncoderModel, EncoderParts
 from models.families.siglip.tokens import SIGLIP_WORDS, SiglipTokens, Words, load_tokens
 from models.transformers_loading import (
     TransformersTowers,
+    check_picture_size,
     feature_rows,
     load_network,
     read_preprocessing,
@@ -54,8 +55,10 @@ class SiglipEmbedder(DualEncoderModel):
 
         network = load_network(SiglipModel, folder, model_types=("siglip",))
         text = network.config.text_config
+        preprocessing = read_preprocessing(folder, "SiglipImageProcessor")
+        check_picture_size(folder, preprocessing, network.config.vision_config.image_size)
         return EncoderParts(
-            preprocessing=read_preprocessing(folder, "SiglipImageProcessor"),
+            preprocessing=preprocessing,
             tokenizer=self.read_tokens(
                 folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
             ),
