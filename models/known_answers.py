@@ -13,7 +13,8 @@ import numpy as np
 from models.errors import CorruptedModelPackageError, InvalidParameterError
 
 HEAD = 8  # this many leading numbers of a vector are recorded
-TOLERANCE = 1e-3
+TOLERANCE = 1e-3  # of a record that states none
+PRECISION = 5e-3  # of a usual number: other processors and libraries round that much at most
 LOW_PRECISION_TOLERANCE = 0.05  # for bfloat16 and float16 compute, whose vectors differ that much
 
 
@@ -46,27 +47,30 @@ def known_answer_frames(pattern: str, shape: Sequence[int]) -> np.ndarray:
 
 
 def record_known_answers(
-    model: Any, *, texts: Iterable[str] = (), clips: Iterable[tuple[str, Sequence[int]]] = ()
+    model: Any,
+    *,
+    texts: Iterable[str] = (),
+    clips: Iterable[tuple[str, Sequence[int]]] = (),
+    images: Iterable[tuple[str, Sequence[int]]] = (),
+    tolerance: float | None = None,
 ) -> list[dict[str, Any]]:
     """Record what a model answers, for ``write_manifest(known_answers=...)``.
 
     Args:
-        model: A loaded embedding model.
+        model: A loaded embedding model that is known to be right.
         texts: Texts to record.
         clips: Synthetic clips to record, each a pattern and its shape (T, H, W, 3).
+        images: Synthetic images to record, each a pattern and its shape (H, W, 3).
+        tolerance: How far a number may be off later; None takes half a percent of what is
+            usual in a vector of that length, ten times that when recorded on an accelerator.
 
     Returns:
         One JSON-ready record per input.
     """
     records: list[dict[str, Any]] = [{"kind": "text", "input": text} for text in texts]
-    records += [
-        {"kind": "frames", "input": {"pattern": pattern, "shape": [int(size) for size in shape]}}
-        for pattern, shape in clips
-    ]
-    return [
-        {**record, "vector_head": _round(_answer(model, record)), "tolerance": TOLERANCE}
-        for record in records
-    ]
+    records += [{"kind": "frames", "input": _picture(pattern, shape)} for pattern, shape in clips]
+    records += [{"kind": "image", "input": _picture(pattern, (1, *shape))} for pattern, shape in images]
+    return [{**record, **_recorded(model, record, tolerance)} for record in records]
 
 
 def known_answer_drift(
@@ -75,9 +79,10 @@ def known_answer_drift(
     """Ask a model its known answers again.
 
     Args:
-        model: A loaded embedding model.
+        model: A loaded embedding model. Its ``device`` and ``dtype`` say how exact it can be:
+            an accelerator is allowed ten times more than a processor.
         answers: Records as ``record_known_answers`` makes them.
-        low_precision: Allow what bfloat16 or float16 compute changes.
+        low_precision: Allow what bfloat16 or float16 compute changes, whatever the model says.
 
     Returns:
         One sentence per answer that differs; empty when all are right.
@@ -85,34 +90,86 @@ def known_answer_drift(
     Raises:
         CorruptedModelPackageError: If a record is malformed.
     """
+    low = low_precision or computes_low(model)
     drifted = []
     for answer in answers:
         expected, tolerance = _expected(answer)
-        tolerance = max(tolerance, LOW_PRECISION_TOLERANCE) if low_precision else tolerance
-        got = _answer(model, answer)[: len(expected)]
+        allowed = _allowed(model, expected, tolerance, low=low)
+        vector = _answer(model, answer)
+        got = vector[: len(expected)]
         off = float(np.abs(got - expected).max()) if got.shape == expected.shape else float("inf")
-        if not off <= tolerance:
-            drifted.append(f"{_name(answer)} is off by {off:.2g} (at most {tolerance:g} is allowed).")
+        if len(vector) != answer.get("dim", len(vector)):
+            drifted.append(f"{_name(answer)} has {len(vector)} numbers, not {answer['dim']}.")
+        elif not off <= allowed:
+            drifted.append(f"{_name(answer)} is off by {off:.2g} (at most {allowed:.2g} is allowed).")
     return drifted
 
 
+def computes_low(model: Any) -> bool:
+    """Tell whether a model says, or its weights show, that it computes in 16 bits.
+
+    Args:
+        model: A loaded model.
+
+    Returns:
+        True when ``dtype`` or ``compute_dtype`` names a 16-bit format, or a weight has one.
+    """
+    stated = [getattr(model, name, "") for name in ("dtype", "compute_dtype")]
+    parameters = getattr(getattr(model, "_model", None), "parameters", tuple)
+    return any("16" in str(name) for name in stated) or any("16" in str(p.dtype) for p in parameters())
+
+
+def _picture(pattern: str, shape: Sequence[int]) -> dict[str, Any]:
+    """Spell a synthetic clip for the manifest."""
+    return {"pattern": pattern, "shape": [int(size) for size in shape]}
+
+
+def _recorded(model: Any, record: dict[str, Any], tolerance: float | None) -> dict[str, Any]:
+    """The leading numbers of an answer, the length of its vector, and how far it may be off later."""
+    vector = _answer(model, record)
+    head = _round(vector[:HEAD])
+    if tolerance is None:
+        tolerance = PRECISION * _usual(vector[:HEAD], len(vector)) * (1 if _on_cpu(model) else 10)
+    return {"vector_head": head, "dim": len(vector), "tolerance": float(f"{max(tolerance, 1e-5):.2g}")}
+
+
+def _allowed(model: Any, expected: np.ndarray, tolerance: float, *, low: bool) -> float:
+    """How far a number may be off where the model runs."""
+    usual = _usual(expected, len(expected))
+    if low:
+        return max(tolerance, min(LOW_PRECISION_TOLERANCE, 0.5 * usual))
+    return tolerance if _on_cpu(model) else max(tolerance, min(10 * tolerance, 0.1 * usual))
+
+
+def _usual(head: np.ndarray, dim: int) -> float:
+    """Size of a usual number of a unit vector."""
+    return max(float(np.sqrt(np.square(head).mean())), 1.0 / np.sqrt(max(dim, 1)) if dim > HEAD else 0.0)
+
+
+def _on_cpu(model: Any) -> bool:
+    """Tell whether a model computes on the processor."""
+    return str(getattr(model, "device", "cpu")) == "cpu"
+
+
 def _answer(model: Any, record: dict[str, Any]) -> np.ndarray:
-    """Ask the model for one vector; the leading numbers as float64."""
+    """Ask the model for one vector, as float64."""
     if record["kind"] == "text":
         rows = model.embed_text([record["input"]])
     else:
         frames = known_answer_frames(record["input"]["pattern"], record["input"]["shape"])
-        if hasattr(model, "embed_videos"):
+        if record["kind"] == "image":
+            rows = model.embed_images([frames[0]])
+        elif hasattr(model, "embed_videos"):
             rows = model.embed_videos([frames])
         else:
             rows = model.embed_preprocessed([model.preprocess_clip(frames)])
-    return rows[0].detach().cpu().double().numpy()[:HEAD]
+    return rows[0].detach().cpu().double().numpy()
 
 
 def _expected(answer: Any) -> tuple[np.ndarray, float]:
     """Read the recorded numbers of one answer."""
     try:
-        {"text": str, "frames": dict}[answer["kind"]](answer["input"])
+        {"text": str, "frames": dict, "image": dict}[answer["kind"]](answer["input"])
         head = np.array(answer["vector_head"], dtype=np.float64)
         return head, float(answer.get("tolerance", TOLERANCE))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -125,7 +182,8 @@ def _name(answer: dict[str, Any]) -> str:
     """Name an answer in a sentence."""
     if answer["kind"] == "text":
         return f"The vector of the text {answer['input']!r}"
-    return f"The vector of the clip {answer['input']['pattern']!r} {answer['input']['shape']}"
+    kind = "image" if answer["kind"] == "image" else "clip"
+    return f"The vector of the {kind} {answer['input']['pattern']!r} {answer['input']['shape']}"
 
 
 def _round(vector: np.ndarray) -> list[float]:

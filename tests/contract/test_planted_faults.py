@@ -185,8 +185,7 @@ PLANTED = [
     (TwoStepsDiffer, "two steps", "differ by"),
     (ListsOnly, "input forms", "a stack and a list differ"),
     (KeepsMemory, "unload", "stay after unload()"),
-    (AnswersUnloaded, "unload", "still answers"),
-    (FailsUnready, "unload", "AttributeError instead of ModelNotReadyError"),
+    (AnswersUnloaded, "unload", "held by self._model"),
     (ForgetsOnSetup, "unload", "After setup() vectors differ"),
     (Crashes, "shape", "RuntimeError: CUDA error"),
 ]
@@ -249,7 +248,7 @@ def test_color_blind__is_seen():
 def test_what_a_model_cannot_do__is_not_checked():
     names = {check.name for check in check_model(MeanColorModel()).checks}
     assert "sees frame order" not in names
-    assert "known answers" not in names
+    assert check_model(MeanColorModel()).check("known answers").verdict == "not checked"
 
     class Nothing:
         def setup(self):
@@ -298,6 +297,14 @@ def test_a_model_whose_setup_fails_late__is_a_report_and_no_crash():
             raise OSError("disk full")
 
     assert "ModelNotReadyError: not yet" in check_model(Never()).check("shape").detail
+
+
+def test_not_ready__is_said_or_not_and_no_fault(tiny_package):
+    said = report_of(TinyTorchModel, tiny_package).check("says when it is not ready")
+    assert (said.kind, said.verdict) == ("property", "yes")
+    unsaid = report_of(FailsUnready, tiny_package)
+    assert unsaid.passed
+    assert "raises AttributeError" in unsaid.check("says when it is not ready").detail
 
 
 def test_a_model_that_could_not_be_set_up_again__is_not_unloaded():

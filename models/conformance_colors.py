@@ -1,0 +1,164 @@
+"""The checks of ``check_model`` on what a model sees: colours, their order, the order of frames.
+
+Whether weights, mean and std are the right ones, only known answers can tell for certain. Without
+them there is still evidence: names of colours, and what reaches the network. Where neither says
+anything the report says that, too.
+"""
+
+from itertools import permutations
+
+import numpy as np
+
+from models.conformance_checks import SAME, need
+from models.conformance_pixels import RECIPES, Pixels, pixels_seen, stated_normalisation
+from models.conformance_probes import NotApplicableError, Probe, Side, distance, plain_pictures
+from models.known_answers import known_answer_drift, known_answer_frames
+
+_LOW_SAME = 0.02  # in 16 bits two ways to the same row differ by rounding
+_COLORS = {
+    "red": (255, 0, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "cyan": (0, 255, 255),
+    "green": (0, 255, 0),
+    "magenta": (255, 0, 255),
+    "white": (255, 255, 255),
+    "black": (0, 0, 0),
+}
+_TRADED = {"red": "blue", "blue": "red", "yellow": "cyan", "cyan": "yellow"}
+_CHANCE = 1e-3  # a text tower that knows no colours would look as if it did this rarely
+_CLEAR = 0.9
+_MEND = "Hand RGB to the network, as it comes."
+
+
+def known_answer_problems(probe: Probe) -> list[str]:
+    """The vectors recorded with the package come out again."""
+    if not probe.sides:
+        raise NotApplicableError
+    if not probe.known_answers:
+        raise NotApplicableError(
+            "It has no known answers: random weights, another mean or std and exchanged colours cannot be "
+            "told for certain from right ones. models.known_answers.record_known_answers records some."
+        )
+    drifted = known_answer_drift(probe.model, probe.known_answers, low_precision=probe.low_precision)
+    return [*drifted, "Weights, preprocessing or colours are others than recorded."] if drifted else []
+
+
+def color_order_problems(probe: Probe) -> list[str]:
+    """Nothing shows that red and blue are exchanged on their way to the network."""
+    side = need(probe.pictures)
+    if probe.known_answers:
+        raise NotApplicableError  # these decide
+    texts = probe.side("texts")
+    named = _names_exchanged(probe, side, texts) if texts else None
+    if named is True:
+        return [f"It calls red blue and blue red: the two are exchanged. {_MEND}"]
+    if named is False:
+        return []
+    pixels = pixels_seen(probe)
+    if pixels is None:
+        raise NotApplicableError("Nothing shows in which order the colours reach the network.")
+    if pixels.order == "BGR" and str(getattr(probe.model, "channel_order", "RGB")).upper() != "BGR":
+        trained = "A network that was trained on BGR says so: channel_order = 'BGR'."
+        return [f"BGR reaches the network: red and blue are exchanged. {_MEND} {trained}"]
+    return []
+
+
+def normalisation_problems(probe: Probe) -> list[str]:
+    """The mean and std that are used are those that the package or the model states."""
+    need(probe.pictures)
+    if probe.known_answers:
+        raise NotApplicableError  # these decide
+    pixels, stated = pixels_seen(probe), stated_normalisation(probe.model)
+    if pixels is None:
+        raise NotApplicableError("Nothing shows which mean and std are used.")
+    if stated is None:
+        return _unstated(pixels)
+    where, mean, std = stated
+    if pixels.is_close(mean, std) or (pixels.order == "BGR" and pixels.is_close(mean[::-1], std[::-1])):
+        return []
+    wanted = Pixels(pixels.order, mean, std)
+    return [f"The network gets {pixels}; {where} states {wanted}. Use what is stated, or correct it."]
+
+
+def color_problems(probe: Probe) -> list[str]:
+    """Trading red and blue changes the vector."""
+    side = need(probe.pictures)
+    off = distance(side.together, side.rows([picture[..., ::-1].copy() for picture in side.inputs]))
+    return [] if off > _threshold(probe) else ["Red and blue may be traded without any effect."]
+
+
+def color_names_problems(probe: Probe) -> list[str]:
+    """Plain red is nearer to the text "red" than to "blue", and blue the other way round."""
+    side, texts = need(probe.pictures), need(probe.side("texts"))
+    pictures = plain_pictures(side, probe.num_frames, [_COLORS["red"], _COLORS["blue"]])
+    (red_red, red_blue), (blue_red, blue_blue) = side.rows(pictures) @ texts.rows(["red", "blue"]).T
+    return [] if red_red + blue_blue > red_blue + blue_red else ["It cannot name red and blue."]
+
+
+def frame_order_problems(probe: Probe) -> list[str]:
+    """A clip played backwards has another vector."""
+    side = need(probe.side("clips"))
+    moving = [known_answer_frames("moving-square", (probe.num_frames, 48, 64, 3))]
+    off = distance(side.rows(moving), side.rows([clip[::-1].copy() for clip in moving]))
+    return [] if off > _threshold(probe) else ["A clip and its reverse have the same vector."]
+
+
+def _threshold(probe: Probe) -> float:
+    """How far two rows must lie apart to count as different."""
+    return _LOW_SAME if probe.low_precision else SAME
+
+
+def _unstated(pixels: Pixels) -> list[str]:
+    """Judge a normalisation that nothing states: only a usual one with its colours turned round is wrong."""
+    backwards = pixels.mean[::-1], pixels.std[::-1]
+    for name, (mean, std) in RECIPES.items():
+        lopsided = max(mean) - min(mean) > 0.03
+        if lopsided and pixels.order == "RGB" and Pixels("", *backwards).is_close(mean, std):
+            return [
+                f"The network gets {pixels}: the values of {name}, in the order B, G, R. Turn them round."
+            ]
+    known = f", the values of {pixels.recipe}" if pixels.recipe else ""
+    raise NotApplicableError(
+        f"The network gets {pixels}{known}; no known answers and no preprocessor_config.json say "
+        "whether that is right."
+    )
+
+
+def _names_exchanged(probe: Probe, side: Side, texts: Side) -> bool | None:
+    """Tell by the names of colours whether red and blue are exchanged; None when it knows no colours.
+
+    The names are shuffled in all ways: a model that knows colours does best with the right one,
+    or, with red and blue exchanged, with the exchanged one.
+    """
+    nonsense = texts.rows(["qzxv"])
+    words = texts.rows(list(_COLORS))
+    apart = np.linalg.norm(words - nonsense, axis=1)
+    known = [name for name, off in zip(_COLORS, apart, strict=True) if off > _threshold(probe)]
+    if not {"red", "blue"} <= set(known) or len(known) < 3:
+        return None
+    pictures = _spread(side.rows(plain_pictures(side, probe.num_frames, [_COLORS[name] for name in known])))
+    names = _spread(words[[list(_COLORS).index(name) for name in known]])
+    cosines = pictures @ names.T
+    if _stands_out(cosines, list(range(len(known)))):
+        return False
+    partners = [_TRADED.get(name, name) for name in known]
+    if not set(partners) <= set(known):
+        return None
+    return True if _stands_out(cosines, [known.index(name) for name in partners]) else None
+
+
+def _stands_out(cosines: np.ndarray, order: list[int]) -> bool:
+    """Tell whether one way to name the colours is far better than chance."""
+    places = np.arange(len(order))
+    if cosines[places, order].min() >= _CLEAR:
+        return True
+    shuffles = np.array(list(permutations(range(len(order)))))
+    sums = cosines[places, shuffles].sum(axis=1)
+    return bool((sums >= cosines[places, order].sum() - 1e-9).mean() <= _CHANCE)
+
+
+def _spread(rows: np.ndarray) -> np.ndarray:
+    """Directions from the middle of some rows."""
+    centred = rows - rows.mean(axis=0)
+    return centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
