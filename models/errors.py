@@ -200,6 +200,15 @@ class ModelPackageAlternativesExhaustedError(ModelLoadingError):
         self.alternatives_errors = dict(alternatives_errors or {})
 
 
+class ModelExportError(WorkbenchError):
+    """A model could not be written as a package of another backend.
+
+    Occurs: it is of a kind that cannot be exported, or what was exported gives other vectors;
+    nothing is left on disk then.
+    What to do: read the message; the model itself is unharmed.
+    """
+
+
 class MissingDependencyError(WorkbenchError, ImportError):
     """A library that this call needs is not installed.
 

@@ -61,14 +61,26 @@ REGISTERED_MODELS: dict[RegistryKey, LazyClass | RegistryEntry | type] = ModelTa
         ("clip", "embedding", BackendType.HUGGING_FACE): LazyClass(
             "models.families.clip.model", "CLIPEmbedder"
         ),
+        ("clip", "embedding", BackendType.ONNX): LazyClass("models.exported.onnx", "OnnxDualEncoder"),
+        ("clip", "embedding", BackendType.OPENVINO): LazyClass(
+            "models.exported.openvino", "OpenVINODualEncoder"
+        ),
         ("dinov2", "embedding", BackendType.HUGGING_FACE): LazyClass(
             "models.families.dinov2.model", "DINOv2Embedder"
         ),
         ("siglip", "embedding", BackendType.HUGGING_FACE): LazyClass(
             "models.families.siglip.model", "SiglipEmbedder"
         ),
+        ("siglip", "embedding", BackendType.ONNX): LazyClass("models.exported.onnx", "OnnxDualEncoder"),
+        ("siglip", "embedding", BackendType.OPENVINO): LazyClass(
+            "models.exported.openvino", "OpenVINODualEncoder"
+        ),
         ("siglip2", "embedding", BackendType.HUGGING_FACE): LazyClass(
             "models.families.siglip2.model", "Siglip2Embedder"
+        ),
+        ("siglip2", "embedding", BackendType.ONNX): LazyClass("models.exported.onnx", "OnnxDualEncoder"),
+        ("siglip2", "embedding", BackendType.OPENVINO): LazyClass(
+            "models.exported.openvino", "OpenVINODualEncoder"
         ),
         ("internvideo2", "embedding", BackendType.TORCH): LazyClass(
             "models.families.internvideo2.model", "InternVideo2MultiModality"

@@ -1,0 +1,1 @@
+"""Packages that ``models.export`` wrote, run by onnxruntime or OpenVINO, whatever family they are of."""

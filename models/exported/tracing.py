@@ -1,0 +1,103 @@
+"""The towers of a torch model as ONNX files.
+
+torch has two exporters. The one that traces is used: it needs the library onnx and no other, says
+nothing, and was as exact and as fast to run as the newer one, in less time.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from models.errors import MissingDependencyError, ModelExportError
+from models.exported.towers import IDS, MASK, PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from models.dual_encoder import Towers
+
+__all__ = ["OPSET", "write_image_tower", "write_text_tower"]
+
+OPSET = 17  # the first in which attention needs no operator of its own; every onnxruntime from 1.12 has it
+_tracing = threading.Lock()  # the exporter keeps its state in globals
+
+
+class _Tower(torch.nn.Module):
+    """One tower as a module, so that the exporter finds its weights."""
+
+    def __init__(self, towers: Towers, encode: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        for name, value in vars(towers).items():
+            if isinstance(value, torch.nn.Module):
+                self.add_module(name, value)
+        self._encode = encode
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Rows of a batch."""
+        return self._encode(*inputs)
+
+
+def write_image_tower(towers: Towers, pixels: torch.Tensor, path: Path) -> None:
+    """Write the image tower; its batch may have any size.
+
+    Args:
+        towers: Towers of torch, in float32 on the CPU.
+        pixels: Example batch float32 [N, 3, h, w], N from 2.
+        path: The ``.onnx`` file to write.
+
+    Raises:
+        MissingDependencyError: If onnx is not installed.
+        ModelExportError: If torch cannot express the tower in ONNX.
+    """
+    _write(_Tower(towers, towers.encode_images), (pixels,), [PIXELS], path)
+
+
+def write_text_tower(towers: Towers, input_ids: torch.Tensor, mask: torch.Tensor, path: Path) -> None:
+    """Write the text tower; its batch may have any size, its texts have the length of the example.
+
+    Args:
+        towers: Towers of torch, in float32 on the CPU.
+        input_ids: Example batch int64 [P, L], P from 2.
+        mask: Its mask int64 [P, L]. A tower that does not look at it gets no such input.
+        path: The ``.onnx`` file to write.
+
+    Raises:
+        MissingDependencyError: If onnx is not installed.
+        ModelExportError: If torch cannot express the tower in ONNX.
+    """
+    _write(_Tower(towers, towers.encode_text), (input_ids, mask), [IDS, MASK], path)
+
+
+def _write(tower: _Tower, example: tuple[torch.Tensor, ...], names: Sequence[str], path: Path) -> None:
+    """Trace a tower on its example and write the file."""
+    _require_onnx()
+    axes: Any = {name: {0: "batch"} for name in (*names, "rows")}
+    try:
+        with _tracing, torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about being the older exporter, and about traced constants
+            torch.onnx.export(
+                tower.eval(),
+                example,
+                str(path),
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=list(names),
+                output_names=["rows"],
+                dynamic_axes=axes,
+            )
+    except Exception as error:  # the exporter raises whatever its parts raise
+        said = " ".join(str(error).split())[:300]
+        raise ModelExportError(f"torch cannot write {path.name}: {said}") from error
+
+
+def _require_onnx() -> None:
+    """The exporter needs the library onnx, for every backend."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError("Exporting needs the library onnx.", extra="onnx") from error
