@@ -20,6 +20,7 @@ __all__ = [
     "ShardError",
     "SourceNotFoundError",
     "StageError",
+    "StoreError",
     "UnsupportedMediaError",
     "WorkbenchError",
 ]
@@ -118,4 +119,12 @@ class ShardError(WorkbenchError, RuntimeError):
 
     Occurs: rows and samples of different counts or ids, an id twice, a batch without its ids.
     What to do: the message names the shard and the ids; write shard and metadata anew together.
+    """
+
+
+class StoreError(WorkbenchError):
+    """An embedding store that cannot be opened, read or written.
+
+    Occurs: a full disk, a folder without permission, a folder that holds something else, a newer format.
+    What to do: mend what the message names and run the same call again; what was written is kept.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -91,7 +90,7 @@ class Embeddings:
             stats=run.tally.stats(),
             stopped=stopped,
             notes={key: run.notes[key] for key in keys if key in run.notes},
-            provenance=_provenance(run.model.device),
+            provenance=run.provenance,
         )
 
     @property
@@ -214,20 +213,6 @@ class Embeddings:
             notes={key: self.notes[key] for key in keys if key in self.notes},
             provenance=self.provenance,
         )
-
-
-def _provenance(device: str) -> dict[str, Any]:
-    """Note when, where and with which versions vectors were made."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for name in ("embedding-workbench", "torch", "numpy", "av"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"created": created, "device": device, "versions": versions}
 
 
 def _space_text(space: EmbeddingSpace) -> str:

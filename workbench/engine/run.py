@@ -11,6 +11,7 @@ from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
 from workbench.engine.clip_ids import stored_id
 from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
+from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore
@@ -58,6 +59,7 @@ class EmbedRun:
         self.space = model.space(num_frames)
         self.tally = Tally([clip.key for clip in self.clips], model.embedding_dim or 0)
         self.notes: dict[str, str] = {}
+        self.provenance = provenance_of(model, self.space)
         self._num_frames = num_frames
         self._store = store
         self._sizer = sizer
@@ -154,9 +156,20 @@ class EmbedRun:
             self.tally.spend(one.seconds, one.counts)
         began = time.perf_counter()
         if self._store is not None:
-            ids = [stored_id(self.clips[place]) for place in places]
-            self._store.put(self.model.store_space(self.space), ids, batch.rows)
+            self._keep(self._store, [self.clips[place] for place in places], batch.rows)
         self.tally.spend({"model_s": batch.model_s, "write_s": time.perf_counter() - began})
+
+    def _keep(self, store: VectorStore, clips: "list[Clip]", rows: np.ndarray) -> None:
+        """Put rows into the store; of clips with one content the first stands for all."""
+        first = {stored_id(clip): place for place, clip in reversed(list(enumerate(clips)))}
+        places = sorted(first.values())
+        store.put(
+            self.model.store_space(self.space),
+            [stored_id(clips[place]) for place in places],
+            rows[places],
+            clips=[clips[place] for place in places],
+            provenance=self.provenance,
+        )
 
 
 def _chunks(values: Sequence[Any], size: int) -> Iterator[list[Any]]:

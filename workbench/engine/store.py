@@ -2,13 +2,16 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from models.base import EmbeddingSpace
 from workbench.errors import InvalidParameterError
+
+if TYPE_CHECKING:
+    from workbench.media.clips import Clip
 
 
 @runtime_checkable
@@ -19,8 +22,19 @@ class VectorStore(Protocol):
         """Return the float32 vectors (D,) that are there, by id; ids without one are left out."""
         ...
 
-    def put(self, space: EmbeddingSpace, ids: Sequence[str], vectors: np.ndarray) -> None:
-        """Keep the rows of float32 (N, D) under the ids; an id that is there is replaced."""
+    def put(
+        self,
+        space: EmbeddingSpace,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        *,
+        clips: "Sequence[Clip] | None" = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the rows of float32 (N, D) under the ids; an id that is there is replaced.
+
+        A store that lasts keeps the clips' names and the provenance beside them.
+        """
         ...
 
 
@@ -80,13 +94,23 @@ class MemoryStore:
                     found[name] = row
         return found
 
-    def put(self, space: EmbeddingSpace, ids: Sequence[str], vectors: np.ndarray) -> None:
+    def put(
+        self,
+        space: EmbeddingSpace,
+        ids: Sequence[str],
+        vectors: np.ndarray,
+        *,
+        clips: "Sequence[Clip] | None" = None,  # noqa: ARG002 - names and provenance are for stores that last
+        provenance: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> None:
         """Keep vectors.
 
         Args:
             space: Their embedding space.
             ids: One id per row.
             vectors: float32 (N, D).
+            clips: Not kept.
+            provenance: Not kept.
 
         Raises:
             InvalidParameterError: If ids and rows differ in number.

@@ -1,0 +1,19 @@
+"""The embedding store: vectors with their provenance, on disk, for good."""
+
+from typing import TYPE_CHECKING
+
+from models.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from workbench.store.embedding_store import EmbeddingStore
+    from workbench.store.records import SpaceInfo, StoreInfo
+
+_EXPORTS = {
+    "EmbeddingStore": "workbench.store.embedding_store",
+    "SpaceInfo": "workbench.store.records",
+    "StoreInfo": "workbench.store.records",
+}
+
+__all__ = ["EmbeddingStore", "SpaceInfo", "StoreInfo"]
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

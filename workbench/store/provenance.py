@@ -1,0 +1,36 @@
+"""Where vectors come from: written once per run, found by its hash for ever."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workbench.files import write_atomically
+
+__all__ = ["read_provenance", "save_provenance"]
+
+
+def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Keep the facts of a run; the same facts are kept once.
+
+    Args:
+        folder: Where to; made when missing.
+        facts: Anything that JSON can hold: model, revision, device, dtype, versions, time.
+
+    Returns:
+        16 hex digits that name the run.
+    """
+    text = json.dumps(facts, sort_keys=True, indent=1, default=str)
+    name = hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)
+    return name
+
+
+def read_provenance(folder: Path, name: str) -> dict[str, Any]:
+    """Read the facts of a run; empty when nothing is known of it."""
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text("utf-8")) if name and path.is_file() else {}

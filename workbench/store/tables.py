@@ -1,0 +1,160 @@
+"""The one place that talks to LanceDB: one table for each embedding space."""
+
+import datetime as dt
+import errno
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import MissingDependencyError, WorkbenchError
+from workbench.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Table", "open_table", "row_schema", "table_names", "told_plainly"]
+
+LOOKUP_CHUNK = 500  # ids in one filter
+COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
+_FULL = ("no space left", "disk quota", "storage full")
+_DENIED = ("permission denied", "read-only file system")
+
+
+class Table:
+    """The vectors of one embedding space.
+
+    Args:
+        handle: LanceDB's table; it sees what others wrote.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self._commits = 0
+
+    @property
+    def dim(self) -> int:
+        """D, the numbers of a vector."""
+        return self._handle.schema.field("vector").type.list_size
+
+    @property
+    def version(self) -> int:
+        """Grows with every commit, also of other writers."""
+        return self._handle.version
+
+    def __len__(self) -> int:
+        return self._handle.count_rows()
+
+    def vectors_of(self, ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """Look vectors up: float32 (D,) by id, without the ids that have none."""
+        found: dict[str, np.ndarray] = {}
+        for start in range(0, len(ids), LOOKUP_CHUNK):
+            rows = self._where(ids[start : start + LOOKUP_CHUNK], ["id", "vector"])
+            found.update(zip(rows["id"].to_pylist(), as_matrix(rows["vector"], self.dim), strict=True))
+        return found
+
+    def write(self, rows: "pa.Table") -> None:
+        """Add rows in one commit; a row whose id is there is replaced."""
+        ids = rows["id"].to_pylist()
+        if self._where(ids, ["id"]).num_rows:
+            merge = self._handle.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(rows)
+        else:
+            self._handle.add(rows)
+        self._commits += 1
+        if self._commits % COMPACT_EVERY == 0:
+            self.compact()
+
+    def compact(self, *, keep: dt.timedelta = dt.timedelta(hours=1)) -> None:
+        """Join small files and drop versions older than ``keep``."""
+        self._handle.optimize(cleanup_older_than=keep)
+
+    def read(self, columns: Sequence[str] | None = None) -> "pa.Table":
+        """Read all rows, all columns or some."""
+        query = self._handle.search()
+        if columns is not None:
+            query = query.select(list(columns))
+        return query.limit(max(len(self), 1)).to_arrow()
+
+    def _where(self, ids: Sequence[str], columns: list[str]) -> "pa.Table":
+        """Read some columns of the rows with these ids."""
+        quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in ids)
+        return self._handle.search().where(f"id IN ({quoted})").select(columns).limit(len(ids)).to_arrow()
+
+
+def open_table(folder: Path, name: str, schema: "pa.Schema | None" = None) -> Table | None:
+    """Open a table.
+
+    Args:
+        folder: The database.
+        name: The table.
+        schema: Makes the table when it is not there.
+
+    Returns:
+        The table; None when it is not there and no schema came.
+
+    Raises:
+        MissingDependencyError: If LanceDB is not installed.
+    """
+    database = _connect(folder)
+    if name in table_names(folder):
+        return Table(database.open_table(name))
+    if schema is None:
+        return None
+    return Table(database.create_table(name, schema=schema, exist_ok=True))
+
+
+def table_names(folder: Path) -> list[str]:
+    """Names of the tables in a database, without opening it."""
+    return sorted(path.stem for path in folder.glob("*.lance"))
+
+
+def row_schema(dim: int) -> "pa.Schema":
+    """Columns of a table: who, from where, by which run, and the vector."""
+    import pyarrow as pa
+
+    texts = [pa.field(name, pa.string()) for name in ("id", "run", "key", "path", "kind")]
+    times = [pa.field("start_s", pa.float64()), pa.field("stop_s", pa.float64())]
+    written = pa.field("written", pa.timestamp("us", "UTC"))
+    return pa.schema([*texts, *times, written, pa.field("vector", pa.list_(pa.float32(), dim))])
+
+
+def as_matrix(column: "pa.ChunkedArray", dim: int) -> np.ndarray:
+    """Read a column of vectors: float32 (N, D)."""
+    flat = column.combine_chunks().flatten() if len(column) else np.empty(0, np.float32)
+    return np.asarray(flat, np.float32).reshape(-1, dim)
+
+
+@contextmanager
+def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
+    """Turn what a database raises on a full disk or a read-only folder into a plain error."""
+    try:
+        yield
+    except WorkbenchError:
+        raise
+    except Exception as error:
+        words = str(error).lower()
+        number = getattr(error, "errno", None)
+        if number == errno.ENOSPC or any(part in words for part in _FULL):
+            what, step = "the disk is full", "Make room, then run the same call again: it goes on from there."
+        elif number in (errno.EACCES, errno.EROFS) or any(part in words for part in _DENIED):
+            what, step = "the folder may not be written", "Change its permissions, or use another folder."
+        else:
+            what, step = f"{type(error).__name__}: {error}", ""
+        raise StoreError(
+            f"{doing} the store {path} failed: {what}. What was written before is kept.", next_step=step
+        ) from error
+
+
+def _connect(folder: Path) -> Any:
+    """Open the database; what other processes write is seen at once."""
+    try:
+        import lancedb
+    except ImportError as error:
+        raise MissingDependencyError(
+            "The embedding store needs LanceDB, which is not installed.",
+            next_step="pip install 'embedding-workbench[store]'",
+        ) from error
+    return lancedb.connect(str(folder), read_consistency_interval=dt.timedelta(0))
