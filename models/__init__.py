@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TextOnlyOCRModel,
     )
     from models.conformance import ConformanceReport, check_model
+    from models.export import export_package
     from models.predictions import (
         ClassificationPrediction,
         DepthMap,
@@ -76,6 +77,7 @@ _EXPORTS = {
     "VideoTextEmbeddingModel": "models.base",
     "check_model": "models.conformance",
     "describe_runtime": "models.runtime",
+    "export_package": "models.export",
     "model_ids": "models.base",
     "register_model": "models.registry",
 }
@@ -112,6 +114,7 @@ __all__ = [
     "VideoTextEmbeddingModel",
     "check_model",
     "describe_runtime",
+    "export_package",
     "model_ids",
     "register_model",
 ]
