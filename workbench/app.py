@@ -8,6 +8,7 @@ from traitlets import All, List, TraitType, Unicode
 from traitlets import Any as AnyTrait
 
 from workbench.controllers.clips import ClipController
+from workbench.controllers.compare import CompareController
 from workbench.controllers.models import ModelController
 from workbench.controllers.rank import RankController
 from workbench.panels import html
@@ -24,7 +25,7 @@ from workbench.session import Session
 __all__ = ["Workbench"]
 
 DEFAULT_MODEL = "workbench/spriteclip-tiny"
-SHARED = ("model", "clips", "embeddings", "ranking", "classification", "selection")
+SHARED = ("model", "clips", "embeddings", "ranking", "classification", "selection", "compare_with")
 
 
 class Workbench(Panel):
@@ -47,6 +48,8 @@ class Workbench(Panel):
         classification: The last label probabilities, or None.
         selection: Key of the selected clip, or empty.
         prompts: The prompts, a list.
+        compare_with: The id of a second model; it ranks the same clips for the same prompts, beside
+            the first. Empty ends the comparison and unloads that model.
 
     Example:
         >>> wb = Workbench(prompts=["a red circle moving left"])
@@ -62,6 +65,7 @@ class Workbench(Panel):
     classification: TraitType = AnyTrait(None, allow_none=True)
     selection = Unicode("")
     prompts: TraitType = List(Unicode())
+    compare_with = Unicode("")
 
     def __init__(
         self,
@@ -80,8 +84,19 @@ class Workbench(Panel):
         self._share()
         self._display = LiveDisplay(self, lambda: snapshot_html(self.session))
         self._follow(self.session, ["ranking", "classification"], self._display.changed)
+        self._follow(CompareController.of(self.session), "groups", self._display.changed)
         if clips is not None:
             self._clips.open(clips)
+
+    @property
+    def rankings(self) -> dict[str, Any]:
+        """The rankings there are, by model id: two while a second model is compared with."""
+        return self.session.rankings
+
+    @property
+    def compared(self) -> Any:
+        """What the second model has: `model`, `embeddings`, `ranking`; None without one."""
+        return self.session.compared
 
     def snapshot(self) -> str:
         """Return the last state as HTML that needs no kernel: the ranked table with small pictures."""
@@ -142,11 +157,13 @@ class Workbench(Panel):
         style = html.block(html.style_sheet(), hook="wb-style")
         self.children = [style, self._top, hooked(ipywidgets.Box(bar), "wb-jobbar"), body]
         self.add_class("wb-app")
-        self._follow(session, ["clips", "model_id", "model"], self._paint_top)
+        self._follow(session, ["clips", "model_id", "model", "compare_with"], self._paint_top)
 
     def _paint_top(self) -> None:
         """Show what is being worked on."""
-        words = [self.session.model_id or "no model", self._clips.summary()]
+        session = self.session
+        versus = f" vs {session.compare_with}" if session.compare_with else ""
+        words = [(session.model_id or "no model") + versus, self._clips.summary()]
         self._top.value = html.title("Embedding Workbench", words)
 
     def _share(self) -> None:

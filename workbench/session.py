@@ -77,6 +77,10 @@ class Session(HasTraits):
         embeddings: The clips' vectors, or None.
         ranking: The last ranking of the clips for prompts, or None.
         classification: The last label probabilities of the clips, or None.
+        compare_with: The id of a second model to rank the same clips with; empty for none. It is
+            loaded beside the first one, and unloaded when this becomes empty or another id.
+        compared: What the second model has, a session of its own with the same clips: its
+            `model`, `embeddings`, `ranking` and `classification`. None without a second model.
         selection: The key of the selected clip, or empty.
         status: The last message or error.
         store: Vectors kept for resuming and for coming back to a model.
@@ -94,12 +98,15 @@ class Session(HasTraits):
     embeddings: TraitType = AnyTrait(None, allow_none=True)
     ranking: TraitType = AnyTrait(None, allow_none=True)
     classification: TraitType = AnyTrait(None, allow_none=True)
+    compare_with = Unicode("")
+    compared: TraitType = AnyTrait(None, allow_none=True)
     selection = Unicode("")
     status = Instance(Status, args=())
     store: TraitType = AnyTrait()
 
     def __init__(self, **values: Any) -> None:
         self.arriving: Future[Any] | None = None  # clips that are being read; whoever needs clips waits
+        self.parent: Session | None = None  # the session that this one is compared with
         self._shared: dict[Any, Any] = {}
         self._shared_lock = threading.RLock()
         super().__init__(**values)
@@ -125,6 +132,17 @@ class Session(HasTraits):
                 next_step="Make one with load_clips(folder).",
             )
         return proposal["value"]
+
+    @validate("compare_with")
+    def _only_another_model(self, proposal: dict[str, Any]) -> str:
+        """Refuse to compare a model with itself."""
+        model_id = proposal["value"]
+        if model_id and model_id == self.model_id:
+            raise InvalidParameterError(
+                f"{model_id!r} is the chosen model already; it cannot be compared with itself.",
+                next_step="Name another model, or '' to end the comparison.",
+            )
+        return model_id
 
     @validate("selection")
     def _only_known_keys(self, proposal: dict[str, Any]) -> str:
@@ -171,6 +189,12 @@ class Session(HasTraits):
         for thing in shared:
             if hasattr(thing, "close"):
                 thing.close()
+
+    @property
+    def rankings(self) -> dict[str, Any]:
+        """The rankings there are, by model id: of the chosen model, and of the one it is compared with."""
+        lanes = [self] if self.compared is None else [self, self.compared]
+        return {lane.model_id: lane.ranking for lane in lanes if lane.ranking is not None}
 
     @property
     def clips_arrive(self) -> bool:

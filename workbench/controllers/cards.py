@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["classification_groups", "classification_heat", "ranking_groups", "ranking_heat"]
+__all__ = ["NO_HEAT", "classification_groups", "classification_heat", "ranking_groups", "ranking_heat"]
 
+NO_HEAT: dict[str, Any] = {"scores": [], "rows": [], "columns": [], "left_out": 0}
 MAX_COLUMNS = 300  # a heat map wider than this cannot be read; the best clips are kept
 
 

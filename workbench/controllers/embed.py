@@ -7,6 +7,7 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, TraitType, Unicode
 
+from models.hub_errors import DownloadStoppedError
 from models.vectors import EmbeddingSpace
 from workbench.controllers.base import Controller
 from workbench.controllers.models import ModelController
@@ -121,10 +122,15 @@ class EmbedController(Controller):
         model = self._loaded_model()
         if model is None:
             return self._end(None)
+        with self.models.residence.hold(model):
+            return self._run_job(model, clips)
+
+    def _run_job(self, model: Any, clips: Any) -> Any:
+        """Embed the clips with a loaded model, and hand the vectors over."""
         from workbench.engine.embed import submit_embed
 
-        session.say("busy", f"Embedding {len(clips)} clips …")
-        job = submit_embed(model, clips, store=session.store, on_progress=self._show)
+        self.session.say("busy", f"Embedding {len(clips)} clips …")
+        job = submit_embed(model, clips, store=self.session.store, on_progress=self._show)
         with self._lock:
             self._job = job
             stopped = self._stop.done()
@@ -141,7 +147,13 @@ class EmbedController(Controller):
         """Return the model, loading it when need be; None when Stop was pressed first."""
         loading = self.models.load()
         wait_for([loading, self._stop], return_when=FIRST_COMPLETED)
-        return None if self._stop.done() else loading.result()
+        if self._stop.done():
+            self.models.stop_fetching()
+            return None
+        try:
+            return loading.result()
+        except DownloadStoppedError:
+            return None
 
     def _show(self, progress: Any) -> None:
         """Take over what the job tells about itself."""

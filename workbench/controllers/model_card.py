@@ -2,35 +2,56 @@
 
 from typing import Any
 
-__all__ = ["card_rows", "card_summary", "device_options"]
+from models.locations import package_path
+from models.reprs import readable_size
+
+__all__ = ["card_rows", "card_summary", "considered_rows", "device_options", "is_embedding", "model_notes"]
+
+EXPORTED = ("onnx", "openvino")  # backends whose packages lie beside the one in the home format
+OF_EMBEDDINGS = ("sees", "vectors", "scores")  # what a card says that only makes sense for embeddings
 
 
-def card_rows(card: Any, model: Any, description: Any) -> list[tuple[str, str]]:
+def is_embedding(card: Any) -> bool:
+    """Whether a model gives vectors, as far as its card tells.
+
+    Args:
+        card: Its `ModelCard`.
+    """
+    return "embed" in card.task_type or bool({"image", "video"} & set(card.modalities))
+
+
+def card_rows(
+    card: Any, model: Any, description: Any, *, needs_download: bool = False
+) -> list[tuple[str, str]]:
     """List what is known of a model.
 
     Args:
         card: Its `ModelCard`, or None for a model that is in no list.
         model: The loaded model, or None.
         description: What `AutoModel.describe` said, or None while it is not known.
+        needs_download: Whether it is on the hub and not on this machine.
 
     Returns:
         Pairs (what, value), in the order to read them.
     """
     if card is not None:
-        rows = [row for row in card.rows() if row[0] != "model"]
+        left_out = ("model",) if is_embedding(card) else ("model", *OF_EMBEDDINGS)
+        rows = [row for row in card.rows() if row[0] not in left_out]
     elif model is not None:
         rows = [
             ("class", type(model).__name__),
-            ("sees", f"{model.num_frames} frame{'s' * (model.num_frames != 1)}"),
-            ("vectors", f"{model.embedding_dim or 'unknown'} dimensions"),
-            ("revision", model.revision or "none"),
+            ("sees", _frames(getattr(model, "num_frames", None))),
+            ("vectors", f"{getattr(model, 'embedding_dim', None) or 'unknown'} dimensions"),
+            ("revision", str(getattr(model, "revision", "")) or "none"),
         ]
     else:
         return []
-    if description is not None:
+    if needs_download:
+        rows.append(("installed", f"no: {_to_download(card)}"))
+    elif description is not None:
         installed = "yes" if description.chosen is not None else f"no: {description.problem}"
         rows.append(("installed", installed))
-    return rows
+    return rows + _loaded_rows(card, model, description)
 
 
 def card_summary(card: Any, model: Any, load_state: str) -> str:
@@ -39,7 +60,7 @@ def card_summary(card: Any, model: Any, load_state: str) -> str:
     Args:
         card: Its `ModelCard`, or None for a model that is in no list.
         model: The loaded model, or None.
-        load_state: "not loaded", "loading", "ready" or "failed".
+        load_state: Such as "not loaded", "loading", "ready", "failed" or "not downloaded".
 
     Returns:
         Such as "128 dims · 8 frames · Apache-2.0 · ready on cpu".
@@ -47,13 +68,54 @@ def card_summary(card: Any, model: Any, load_state: str) -> str:
     source = card if card is not None else model
     if source is None:
         return ""
+    figures = [f"{source.embedding_dim} dims"] if getattr(source, "embedding_dim", None) else []
+    if card is not None and not is_embedding(card):
+        figures = [card.task_type]
+    else:
+        figures.append(_frames(getattr(source, "num_frames", None)))
     parts = [
-        f"{source.embedding_dim} dims" if source.embedding_dim else "",
-        f"{source.num_frames} frame{'s' * (source.num_frames != 1)}",
+        *figures,
         card.license if card is not None else "",
-        f"ready on {model.device}" if model is not None else load_state,
+        f"ready on {getattr(model, 'device', 'cpu')}" if model is not None else load_state,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def model_notes(card: Any, description: Any, *, needs_download: bool) -> list[tuple[str, str]]:
+    """List what a user should know before using a model.
+
+    Args:
+        card: Its `ModelCard`, or None for a model that is in no list.
+        description: What `AutoModel.describe` said, or None while it is not known.
+        needs_download: Whether it is on the hub and not on this machine.
+
+    Returns:
+        Pairs (level, text); the levels are "muted", "warn" and "error".
+    """
+    notes = []
+    if card is not None and needs_download:
+        notes.append(("muted", f"Not on this machine: {_to_download(card)}."))
+        if card.gated:
+            notes.append(("warn", f"Gated: accept its terms at huggingface.co/{card.model_id} first."))
+    elif description is not None and description.chosen is None:
+        notes.append(("error", f"Cannot run here: {description.problem}"))
+    if card is not None and not is_embedding(card):
+        notes.append(("warn", f"A {card.task_type} model: it gives no embeddings, so it cannot rank clips."))
+    elif card is not None and "text" not in card.modalities:
+        notes.append(("warn", "It knows no text: clips can be embedded, but not ranked for prompts."))
+    return notes
+
+
+def considered_rows(description: Any) -> list[tuple[str, str, str]]:
+    """List the ways to load a model.
+
+    Args:
+        description: What `AutoModel.describe` said, or None while it is not known.
+
+    Returns:
+        Triples (what, taken or not, why).
+    """
+    return [] if description is None else description.rows()
 
 
 def device_options(runtime: Any) -> tuple[tuple[str, str], ...]:
@@ -67,3 +129,32 @@ def device_options(runtime: Any) -> tuple[tuple[str, str], ...]:
     """
     found = [(f"{device.name}: {device.description}", device.name) for device in runtime.devices]
     return (("auto", "auto"), *found, ("cpu", "cpu"))
+
+
+def _loaded_rows(card: Any, model: Any, description: Any) -> list[tuple[str, str]]:
+    """Say where a loaded model came from, what runs it, and whether it gave its known answers."""
+    if card is None or model is None:
+        return []
+    backend = description.chosen.backend if description is not None and description.chosen else ""
+    rows = [("backend", backend)] if backend else []
+    if card.source == "registered":
+        return [*rows, ("loaded from", f"the registered class {type(model).__name__}")]
+    path = package_path(card, backend=backend if backend in EXPORTED else None)
+    return [*rows, ("loaded from", str(path)), ("known answers", _answers(model))]
+
+
+def _answers(model: Any) -> str:
+    """Say how the known answers came out."""
+    if getattr(model, "known_answers_verified", False):
+        return "verified: it gives the recorded vectors"
+    return "none recorded with this package"
+
+
+def _frames(count: Any) -> str:
+    """Say how many frames a model looks at."""
+    return f"{count or 1} frame{'s' * ((count or 1) != 1)}"
+
+
+def _to_download(card: Any) -> str:
+    """Say how much there is to download."""
+    return f"{readable_size(card.size_bytes)} to download"

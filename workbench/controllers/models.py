@@ -1,15 +1,27 @@
 """Choose a model, know what it is, load it: the state behind the model picker."""
 
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future
+from concurrent.futures import wait as wait_for
 from typing import Any
 
 from traitlets import Any as AnyTrait
 from traitlets import Enum, TraitType, Unicode, observe
 
-from models.registry import BackendType, implementations, on_registry_change
+from models.hub_errors import DownloadStoppedError
+from models.registry import BackendType, implementations
+from models.reprs import readable_size
 from models.vectors import EmbeddingSpace
-from workbench.controllers.base import Controller, run_in_thread
-from workbench.controllers.model_card import card_rows, card_summary, device_options
+from workbench.controllers.base import run_in_thread
+from workbench.controllers.download import DownloadController
+from workbench.controllers.model_card import (
+    card_rows,
+    card_summary,
+    considered_rows,
+    device_options,
+    model_notes,
+)
+from workbench.controllers.model_list import ModelList
+from workbench.controllers.residence import Residence
 from workbench.session import Session
 
 __all__ = ["ModelController"]
@@ -17,20 +29,16 @@ __all__ = ["ModelController"]
 ANY_DEVICE = (("auto", "auto"), ("cpu", "cpu"))
 
 
-class ModelController(Controller):
+class ModelController(ModelList):
     """The models there are, the chosen one, and whether it is loaded.
 
     Attributes:
-        filter_text: Words that a model's card must contain to be listed.
-        cards: The cards that pass the filter, and always the chosen one.
         device: "auto", "cpu", "cuda", "mps".
         devices: What may be chosen here: pairs (label, value).
         description: What `AutoModel.describe` says about the chosen model; None until it is known.
         load_state: "not loaded", "loading", "ready" or "failed".
     """
 
-    filter_text = Unicode("")
-    cards: TraitType = AnyTrait(())
     device = Unicode("auto")
     devices: TraitType = AnyTrait(ANY_DEVICE)
     description: TraitType = AnyTrait(None, allow_none=True)
@@ -38,27 +46,22 @@ class ModelController(Controller):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._all_cards: tuple[Any, ...] = ()
+        self.downloads = DownloadController.of(session)
+        self.residence = Residence()
         self._describing: Future[Any] | None = None
-        self._unsubscribe = on_registry_change(self.refresh)
+        self._choice_changed: Future[None] = Future()
+        self._closed = False
+        self.downloads.observe(self._on_download, names="state")
         session.observe(self._on_model, names="model")
         session.observe(self._on_choice, names="model_id")
         if session.model is not None:
             self.load_state = "ready"
-        self.refresh()
-
-    def refresh(self, *_: Any) -> None:
-        """Read the list of models again; called whenever one is registered."""
-        from models.auto import AutoModel
-
-        self._all_cards = tuple(AutoModel.list_available_models())
-        self._filter()
 
     def choose_default(self) -> None:
         """Choose the bundled model when nothing is chosen."""
-        if not self.session.model_id and self.session.model is None and self._all_cards:
-            bundled = [card for card in self._all_cards if card.source == "bundled"]
-            self.session.model_id = (bundled or list(self._all_cards))[0].model_id
+        if not self.session.model_id and self.session.model is None and self.all_cards:
+            bundled = [card for card in self.all_cards if card.source == "bundled"]
+            self.session.model_id = (bundled or list(self.all_cards))[0].model_id
 
     def choose(self, model_id: str) -> None:
         """Choose a model; a loaded other one is let go."""
@@ -99,45 +102,77 @@ class ModelController(Controller):
                 run_in_thread(self._describing, self._look_around, finish, "workbench: warm up")
             return self._describing
 
-    def card(self) -> Any:
-        """Return the chosen model's card, or None."""
-        return next((card for card in self._all_cards if card.model_id == self.session.model_id), None)
+    def download(self) -> "Future[Any]":
+        """Fetch the chosen model in a thread, without loading it.
+
+        Returns:
+            A future of its package.
+        """
+        return self.downloads.start(self.session.model_id)
+
+    def download_words(self) -> str:
+        """Say what a press on Download would do."""
+        card = self.card()
+        stopped = self.downloads.model_id == self.session.model_id and self.downloads.state == "stopped"
+        size = f" {readable_size(card.size_bytes)}" if card is not None and card.size_bytes else ""
+        return "Go on with the download" if stopped else f"Download{size}"
+
+    def stop_fetching(self) -> None:
+        """End the download that loading waits for, if it does; what came is kept."""
+        if self.load_state == "loading" and self.downloads.model_id == self.session.model_id:
+            self.downloads.stop()
 
     def card_rows(self) -> list[tuple[str, str]]:
         """List what is known of the chosen model: pairs (what, value)."""
-        return card_rows(self.card(), self.session.model, self.description)
+        return card_rows(
+            self.card(), self.session.model, self.description, needs_download=self.needs_download()
+        )
 
     def summary(self) -> str:
         """Say the most important things of the chosen model, and whether it is loaded."""
-        return card_summary(self.card(), self.session.model, self.load_state)
+        missing = self.needs_download() and self.session.model is None
+        state = "not downloaded" if missing and self.load_state == "not loaded" else self.load_state
+        return card_summary(self.card(), self.session.model, state)
+
+    def notes(self) -> list[tuple[str, str]]:
+        """List what a user should know before using the chosen model: pairs (level, text)."""
+        return model_notes(self.card(), self.description, needs_download=self.needs_download())
+
+    def verified_text(self) -> str:
+        """Say that the loaded model gave the vectors that were recorded with it; empty when it did not."""
+        if not getattr(self.session.model, "known_answers_verified", False):
+            return ""
+        count = len(getattr(self.session.model, "known_answers", ()) or ())
+        return f"known answers verified ({count})" if count else "known answers verified"
 
     def considered_rows(self) -> list[tuple[str, str, str]]:
         """List the ways to load the chosen model: what, taken or not, why."""
-        return self.description.rows() if self.description is not None else []
+        return considered_rows(self.description)
+
+    def is_turned_down(self) -> bool:
+        """Whether the chosen model is here, and cannot run here."""
+        return self.description is not None and self.description.chosen is None and not self.needs_download()
 
     def close(self) -> None:
-        """Stop listening to the registry."""
-        self._unsubscribe()
+        """Stop listening; unload what was loaded here."""
+        if not self._closed:
+            self._closed = True
+            self._choice_changed.set_result(None)
+        self.downloads.unobserve(self._on_download, names="state")
+        self.residence.retire(self.session.model)
         super().close()
-
-    @observe("filter_text")
-    def _filter(self, _: Any = None) -> None:
-        """List the cards that have every word of the filter, and the chosen one."""
-        words = self.filter_text.lower().split()
-        self.cards = tuple(
-            card
-            for card in self._all_cards
-            if card.model_id == self.session.model_id or all(word in _haystack(card) for word in words)
-        )
 
     @observe("device")
     def _on_device(self, _: Any) -> None:
         """A model on the old device is of no use any more."""
         self.session.model = None
         self.load_state = "not loaded"
+        self._look_again()
 
     def _on_model(self, change: dict[str, Any]) -> None:
-        """Follow a model that was loaded or set from Python."""
+        """Follow a model that was loaded or set from Python; unload the one it takes the place of."""
+        if change["old"] is not None and change["old"] is not change["new"]:
+            self.residence.retire(change["old"])
         if change["new"] is not None:
             self.load_state = "ready"
         elif self.load_state == "ready":
@@ -151,25 +186,55 @@ class ModelController(Controller):
         if self.load_state == "failed":
             self.load_state = "not loaded"
         self.description = None
-        self._filter()
+        changed, self._choice_changed = self._choice_changed, Future()
+        changed.set_result(None)
+
+    def _on_download(self, change: dict[str, Any]) -> None:
+        """A package has arrived: list it as installed, and describe it anew."""
+        if change["new"] == "done":
+            self.refresh()
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Describe the chosen model anew when it was described before."""
+        if self.description is not None:
+            self.description = None
+            self.warm_up()
 
     def _load(self) -> Any:
-        """Load the chosen model; again if the choice changed meanwhile."""
+        """Load the chosen model, fetching it first; again if the choice changed meanwhile."""
         from models.auto import AutoModel
 
         self.load_state = "loading"
-        while True:
-            wanted = (self.session.model_id, self.device)
+        while not self._closed:
+            changed, wanted = self._choice_changed, (self.session.model_id, self.device)
+            if not self._fetched(wanted[0], changed):
+                continue
             self.session.say("busy", f"Loading {wanted[0]} …")
             model = AutoModel.from_pretrained(wanted[0], device=wanted[1])
-            if wanted == (self.session.model_id, self.device):
-                break
-        self.session.model = model
-        self.session.say("ok", f"{wanted[0]} is ready on {model.device}.")
-        return model
+            self.residence.own(model)
+            if wanted == (self.session.model_id, self.device) and not self._closed:
+                self.session.model = model
+                self.session.say("ok", f"{wanted[0]} is ready on {getattr(model, 'device', 'cpu')}.")
+                return model
+            self.residence.retire(model)
+        return None
+
+    def _fetched(self, model_id: str, changed: "Future[None]") -> bool:
+        """Wait until a model is on this machine; False when the choice changed meanwhile."""
+        if self.needs_download(model_id):
+            fetching = self.downloads.start(model_id)
+            wait_for([fetching, changed], return_when=FIRST_COMPLETED)
+            if changed.done():
+                return False
+            fetching.result()
+        return True
 
     def _failed(self, error: BaseException, doing: str) -> None:
-        """Keep the failure visible on the card as well."""
+        """Keep the failure visible on the card as well; Stop is no failure."""
+        if isinstance(error, DownloadStoppedError):
+            self.load_state = "not loaded"
+            return
         self.load_state = "failed"
         super()._failed(error, doing)
 
@@ -183,7 +248,7 @@ class ModelController(Controller):
             wanted = self.session.model_id
             if self.session.model is not None and self.card() is None:
                 continue  # made in a cell: there is nothing to look up
-            description = AutoModel.describe(wanted)
+            description = AutoModel.describe(wanted, device=self.device)
             if wanted == self.session.model_id:
                 self.description = description
                 _import_code(description)
@@ -196,9 +261,3 @@ def _import_code(description: Any) -> None:
     entries = implementations(card.architecture, card.task_type)
     if chosen is not None and chosen.backend in entries:
         entries[BackendType(chosen.backend)].resolve()
-
-
-def _haystack(card: Any) -> str:
-    """Everything in a card that a filter may ask for."""
-    parts = (card.model_id, card.architecture, card.task_type, card.license, card.source, card.description)
-    return " ".join([*parts, *card.modalities, *card.backends]).lower()

@@ -7,6 +7,7 @@ from traitlets import Bool, Dict, Enum, Int, TraitType, Unicode, observe
 
 from workbench.controllers.base import Controller
 from workbench.controllers.cards import (
+    NO_HEAT,
     classification_groups,
     classification_heat,
     ranking_groups,
@@ -20,7 +21,6 @@ __all__ = ["MODES", "RankController"]
 
 MODES = ("clips for each prompt", "labels for each clip")
 TYPE_PROMPTS = "Type one a line, such as: a red circle moving left"
-NO_HEAT: dict[str, Any] = {"scores": [], "rows": [], "columns": [], "left_out": 0}
 
 
 class RankController(Controller):
@@ -110,7 +110,8 @@ class RankController(Controller):
         """Rank until no newer wish is waiting."""
         while True:
             model = self.models.load().result()
-            self._rank_once(model)
+            with self.models.residence.hold(model):
+                self._rank_once(model)
             with self._lock:
                 if not self._again:
                     return

@@ -3,6 +3,7 @@
 import ipywidgets
 
 from workbench.controllers.embed import EmbedController
+from workbench.controllers.jobs import JobsController
 from workbench.controllers.models import ModelController
 from workbench.panels import html
 from workbench.panels.base import Panel, button, hooked
@@ -28,6 +29,7 @@ class EmbedPanel(Panel):
         super().__init__(session, alone=alone)
         ModelController.of(self.session).choose_default()
         self.controller = EmbedController.of(self.session)
+        self.jobs = JobsController.of(self.session)
         self._plan = html.block(hook="wb-plan")
         self._embed = button("Embed", "wb-embed", "Compute the vectors of the clips", main=True)
         self._stop = button("Stop", "wb-stop", "End the job soon; what is embedded is kept")
@@ -44,9 +46,10 @@ class EmbedPanel(Panel):
         """Connect widgets and controller both ways."""
         controller = self.controller
         self._embed.on_click(self._do(controller.start, "embedding the clips"))
-        self._stop.on_click(self._do(controller.stop, "stopping the job"))
+        self._stop.on_click(self._do(self.jobs.stop, "stopping the job"))
         self._follow(controller, "plan_text", self._paint_plan)
-        self._follow(controller, ["busy", "fraction", "progress_text", "stopping"], self._paint_job)
+        names = ["running", "first_running", "stopping", "fraction", "text", "bar_style"]
+        self._follow(self.jobs, names, self._paint_job)
         self._follow(controller, "skipped", self._paint_skipped)
 
     def _paint_plan(self) -> None:
@@ -55,13 +58,13 @@ class EmbedPanel(Panel):
 
     def _paint_job(self) -> None:
         """Show how far the job is."""
-        controller = self.controller
-        self._embed.disabled = controller.busy
-        self._embed.description = "Embedding …" if controller.busy else "Embed"
-        self._stop.disabled = controller.stopping or not controller.busy
-        self._bar.value = controller.fraction
-        self._bar.bar_style = controller.bar_style()
-        self._words.value = html.note(controller.progress_text)
+        jobs = self.jobs
+        self._embed.disabled = jobs.first_running
+        self._embed.description = "Embedding …" if jobs.first_running else "Embed"
+        self._stop.disabled = jobs.stopping or not jobs.running
+        self._bar.value = jobs.fraction
+        self._bar.bar_style = jobs.bar_style
+        self._words.value = html.note(jobs.text)
 
     def _paint_skipped(self) -> None:
         """List what was left out, and why."""

@@ -14,9 +14,11 @@ __all__ = [
     "block",
     "details",
     "facts",
+    "good_note",
     "heading",
     "note",
     "problem_list",
+    "problem_note",
     "status_line",
     "style_sheet",
     "table",
@@ -94,6 +96,39 @@ def note(text: str, kind: str = "muted") -> str:
     """
     classes = {"muted": "wb-muted", "warn": "wb-warn-text", "error": "wb-error-text"}
     return f'<div class="wb-note {classes[kind]}">{escape(text)}</div>' if text else ""
+
+
+def problem_note(status: Status | None) -> str:
+    """Say what went wrong where it was caused, and what to do about it.
+
+    Args:
+        status: A warning or an error; None gives nothing.
+
+    Returns:
+        HTML.
+    """
+    if status is None:
+        return ""
+    kind = "wb-error-text" if status.level == "error" else "wb-warn-text"
+    step = f"<div class='wb-muted'>{escape(status.next_step)}</div>" if status.next_step else ""
+    return f"<div class='wb-note' role='alert'><div class='{kind}'>{escape(status.text)}</div>{step}</div>"
+
+
+def good_note(text: str) -> str:
+    """Say in small letters that something was checked and is right.
+
+    Args:
+        text: What; empty gives nothing.
+
+    Returns:
+        HTML.
+
+    Example:
+        >>> good_note("checked")
+        '<div class="wb-note wb-good-text"><span aria-hidden="true">✓</span> checked</div>'
+    """
+    sign = '<span aria-hidden="true">✓</span>'
+    return f'<div class="wb-note wb-good-text">{sign} {escape(text)}</div>' if text else ""
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:

@@ -5,6 +5,9 @@ import ipywidgets
 from workbench.controllers.models import ModelController
 from workbench.panels import html
 from workbench.panels.base import Panel, button, hooked
+from workbench.panels.compare_choice import CompareChoice
+from workbench.panels.download_row import DownloadRow
+from workbench.panels.model_filters import ModelFilters
 from workbench.session import Session
 
 __all__ = ["ModelPicker"]
@@ -14,7 +17,7 @@ WARM_UP_AFTER_S = 0.4  # first let the panel appear, then import what loading wi
 
 
 class ModelPicker(Panel):
-    """The models that can be used here: filter, card, device, load.
+    """The models there are: filter, choose, download, load, read the card; compare with a second one.
 
     Args:
         session: The state to share with other parts; its own when None.
@@ -33,12 +36,6 @@ class ModelPicker(Panel):
         super().__init__(session, alone=alone)
         self.controller = ModelController.of(self.session)
         self.controller.choose_default()
-        self._filter = hooked(
-            ipywidgets.Text(
-                placeholder="Filter: name, licence, video …", tooltip="Words to look for in the cards"
-            ),
-            "wb-filter wb-wide",
-        )
         self._model = hooked(ipywidgets.Dropdown(tooltip="Model"), "wb-model wb-wide")
         self._device = hooked(ipywidgets.Dropdown(tooltip="Device to compute on"), "wb-device wb-grow")
         self._load = button("Load", "wb-load-model", "Load the model now; Embed does it too")
@@ -47,18 +44,19 @@ class ModelPicker(Panel):
         self._card_is_open = card_is_open
         self._fill(
             html.block(html.heading("Model")),
-            self._filter,
+            ModelFilters(self.session),
             self._model,
             hooked(ipywidgets.HBox([self._device, self._load]), "wb-row"),
             self._summary,
+            DownloadRow(self.session),
             self._card,
+            CompareChoice(self.session),
         )
         self._wire()
 
     def _wire(self) -> None:
         """Connect widgets and controller both ways."""
         controller = self.controller
-        self._take(self._filter, "value", lambda text: setattr(controller, "filter_text", text), "filtering")
         self._take(self._model, "value", lambda chosen: controller.choose(chosen or ""), "choosing a model")
         self._take(
             self._device, "value", lambda device: setattr(controller, "device", device), "choosing a device"
@@ -67,8 +65,8 @@ class ModelPicker(Panel):
         self._follow(self.session, "model_id", self._paint_choice)
         self._follow(controller, "cards", self._paint_choice)
         self._follow(controller, ["devices", "device"], self._paint_devices)
-        self._follow(controller, ["description", "cards"], self._paint_card)
-        self._follow(controller, "load_state", self._paint_state)
+        self._follow(controller, ["description", "all_cards", "installed"], self._paint_card)
+        self._follow(controller, ["load_state", "description", "all_cards", "installed"], self._paint_state)
         self._follow(self.session, ["model_id", "model"], self._paint_state)
         self._follow(self.session, ["model_id", "model"], self._paint_card)
         self._follow(self.session, "model_id", self._warm_up_soon)
@@ -97,11 +95,16 @@ class ModelPicker(Panel):
         state = self.controller.load_state
         self._load.disabled = state in ("loading", "ready") or not self.session.model_id
         self._load.description = LOAD_WORDS[state]
-        self._summary.value = html.note(self.controller.summary())
+        lines = [html.note(self.controller.summary()), html.good_note(self.controller.verified_text())]
+        lines += [html.note(text, level) for level, text in self.controller.notes()]
+        self._summary.value = "".join(lines)
 
     def _paint_card(self) -> None:
         """Show what is known of the chosen model."""
         considered = self.controller.considered_rows()
         ways = html.table(["package", "verdict", "why"], considered) if considered else ""
-        inner = html.facts(self.controller.card_rows()) + html.details("How it is loaded", ways)
+        turned_down = self.controller.is_turned_down()
+        title = "Why it cannot run here" if turned_down else "How it is loaded"
+        ways = html.details(title, ways, opened=turned_down)
+        inner = html.facts(self.controller.card_rows()) + ways
         self._card.value = html.details("Model card", inner, opened=self._card_is_open)

@@ -2,6 +2,7 @@
 
 import ipywidgets
 
+from workbench.controllers.compare import CompareController
 from workbench.controllers.media import MediaProvider
 from workbench.controllers.models import ModelController
 from workbench.controllers.rank import MODES, RankController
@@ -15,6 +16,9 @@ __all__ = ["RankPanel"]
 
 class RankPanel(Panel):
     """Prompts, one a line; the best clips for each, or the likeliest labels of each clip.
+
+    When a second model is compared with (`Session.compare_with`), both models' clips stand side by
+    side, and each card says how its place differs from the one with the other model.
 
     Args:
         session: The state to share with other parts; its own when None.
@@ -31,6 +35,7 @@ class RankPanel(Panel):
         super().__init__(session, alone=alone)
         ModelController.of(self.session).choose_default()
         self.controller = RankController.of(self.session)
+        self.compare = CompareController.of(self.session)
         self._press = Press(self.controller.rank)
         self._prompts = hooked(
             ipywidgets.Textarea(
@@ -54,13 +59,16 @@ class RankPanel(Panel):
         self._results = hooked(Gallery(MediaProvider.of(self.session)), "wb-results")
         self._heatmap = hooked(Heatmap(), "wb-heatmap")
         self._left_out = html.block()
+        self._other_heatmap = hooked(Heatmap(), "wb-compare-heatmap")
+        self._names = [html.block(hook="wb-heat-name"), html.block(hook="wb-heat-name")]
         self._more = hooked(
             ipywidgets.ToggleButton(description="More", tooltip="Templates, and what to steer away from"),
             "wb-more",
         )
         self._more_box = hooked(ipywidgets.HBox([self._templates, self._negatives]), "wb-row")
         buttons = hooked(ipywidgets.HBox([self._rank, self._mode, self._top_k, self._more]), "wb-row")
-        heat = hooked(ipywidgets.VBox([self._heatmap, self._left_out]), "wb-heat-box")
+        maps = [self._names[0], self._heatmap, self._left_out, self._names[1], self._other_heatmap]
+        heat = hooked(ipywidgets.VBox(maps), "wb-heat-box")
         self._fill(
             html.block(html.heading("Ask")), self._prompts, buttons, self._more_box, self._results, heat
         )
@@ -82,11 +90,12 @@ class RankPanel(Panel):
         self._paint_more()
         self._rank.on_click(self._do(self._press, "ranking"))
         self._take(self._prompts, "value", lambda _: self._press.text_came(), "ranking")
-        for widget in (self._results, self._heatmap):
+        for widget in (self._results, self._heatmap, self._other_heatmap):
             self._take(
                 widget, "selection", lambda key: setattr(session, "selection", key), "selecting a clip"
             )
-        self._follow(controller, ["groups", "heat", "hint"], self._paint_results)
+        self._follow(controller, ["heat", "hint"], self._paint_results)
+        self._follow(self.compare, ["groups", "columns", "heat"], self._paint_results)
         self._follow(controller, ["stale", "busy"], self._paint_button)
         self._follow(session, "selection", self._paint_selection)
         self._follow(session, "clips", self._results.refresh)
@@ -105,16 +114,30 @@ class RankPanel(Panel):
         """Show the ranked cards and the heat map."""
         heat = self.controller.heat
         self._results.empty_text = self.controller.hint
-        self._results.groups = list(self.controller.groups)
+        with self._results.hold_sync():
+            self._results.side_by_side = self.compare.columns
+            self._results.groups = list(self.compare.groups)
         self._heatmap.show(heat["scores"], rows=heat["rows"], columns=heat["columns"])
         self._left_out.value = html.note(self.controller.left_out_text())
+        self._paint_other_heat()
         self._paint_selection()
+
+    def _paint_other_heat(self) -> None:
+        """Show the second model's heat map below the first, each with its model's name."""
+        other = self.compare.heat
+        shown = bool(other["scores"])
+        self._other_heatmap.layout.display = "" if shown else "none"
+        self._other_heatmap.show(other["scores"], rows=other["rows"], columns=other["columns"])
+        for block, name in zip(self._names, self.compare.names(), strict=True):
+            block.layout.display = "" if shown else "none"
+            block.value = html.note(name)
 
     def _paint_selection(self) -> None:
         """Mark the selected clip."""
         key = self.session.selection
         self._results.selection = key
         self._heatmap.selection = key
+        self._other_heatmap.selection = key
 
     def _paint_button(self) -> None:
         """Show whether the answer is that to another question."""

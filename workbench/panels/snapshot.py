@@ -4,13 +4,13 @@ import base64
 from html import escape
 from typing import Any
 
-from workbench.controllers.rank import RankController
+from workbench.controllers.compare import CompareController
 from workbench.session import Session
 
 __all__ = ["snapshot_html"]
 
 MAX_BYTES = 140_000  # of pictures, as text in the notebook
-MAX_PROMPTS = 20
+MAX_PROMPTS = 20  # of one model; half as many of two
 POSTER_SIDE = 88
 
 
@@ -24,9 +24,9 @@ def snapshot_html(session: Session, top_k: int = 4) -> str:
     Returns:
         Self-contained HTML of at most about 150 kB; every name is escaped.
     """
-    groups = RankController.of(session).groups
-    count = len(session.clips)
-    settings = f"{session.model_id or 'no model'} · {count} clips"
+    compare = CompareController.of(session)
+    groups, models = compare.groups, [name for name in compare.names() if name]
+    settings = f"{' vs '.join(models) or 'no model'} · {len(session.clips)} clips"
     if not groups:
         return _frame(settings, "<p>Nothing is ranked yet.</p>")
     budget = [MAX_BYTES]
@@ -46,13 +46,15 @@ def _frame(settings: str, inner: str) -> str:
 def _row(group: dict[str, Any], clips: Any, top_k: int, budget: list[int]) -> str:
     """Draw one prompt and its best clips."""
     cells = "".join(_cell(card, clips, budget) for card in group["cards"][:top_k])
-    note = f"<br><small>{escape(group['note'])}</small>" if group["note"] else ""
-    return f"<tr><th style='text-align:left'>{escape(group['title'])}{note}</th>{cells}</tr>"
+    lines = [group.get("subtitle", ""), group["note"]]
+    notes = "".join(f"<br><small>{escape(line)}</small>" for line in lines if line)
+    return f"<tr><th style='text-align:left'>{escape(group['title'])}{notes}</th>{cells}</tr>"
 
 
 def _cell(card: dict[str, Any], clips: Any, budget: list[int]) -> str:
     """Draw one clip: picture, name, score."""
-    words = f"{escape(card['title'])}<br>{escape(card['score_text'])}"
+    change = f" {escape(card['change'])}" if card.get("change") else ""
+    words = f"{escape(card['title'])}<br>{escape(card['score_text'])}{change}"
     picture = _picture(clips[card["key"]], budget)
     return f"<td style='text-align:left;vertical-align:top'>{picture}<small>{words}</small></td>"
 

@@ -34,7 +34,7 @@ class GalleryView {
 
   bind() {
     const { model, signal, root } = this;
-    onTraits(model, signal, ["groups", "empty_text", "columns"], () => this.update());
+    onTraits(model, signal, ["groups", "empty_text", "columns", "side_by_side"], () => this.update());
     listen(model, signal, "change:selection", () => this.showSelection());
     listen(model, signal, "change:media_version", () => this.refresh());
     root.addEventListener("pointerover", (e) => this.onPointer(e), { signal });
@@ -63,6 +63,8 @@ class GalleryView {
       this.body.append(group.root);
     }
     for (const [index, group] of this.groups.entries()) group.update(data[index]);
+    this.body.classList.toggle("wb-side-by-side", this.model.get("side_by_side") > 1 && data.length > 1);
+    this.body.style.setProperty("--wb-side-by-side", this.model.get("side_by_side"));
     const columns = this.model.get("columns");
     this.root.style.setProperty("--wb-columns", columns ? `repeat(${columns}, minmax(0, 1fr))` : "");
     this.empty.hidden = data.length > 0;

@@ -21,10 +21,12 @@ class Gallery(MediaChannel):
         kwargs: Traits, such as ``groups=...``.
 
     A group is ``{"title", "note", "note_level", "cards"}``: the note stands below the title, as a
-    warning unless its level is ``"info"``. A card is ``{"key", "title", "caption", "score",
+    warning unless its level is ``"info"``. It may have a ``"subtitle"``, such as whose ranking it
+    is, and a ``"detail"`` beside that. A card is ``{"key", "title", "caption", "score",
     "score_text", "bar", "rank", "kind", "badge"}``; only ``key`` is needed. ``bar`` is the length
     of the bar in 0..1, ``kind`` is ``"image"`` for what has nothing to play, ``badge`` is a short
-    text on the picture such as ``"2.0 s"``.
+    text on the picture such as ``"2.0 s"``. It may have a ``"change"``, such as ``"▲3"``, with a
+    ``"change_kind"`` ("up", "down", "same", "new") and a ``"change_title"`` that says it in words.
 
     Example:
         >>> gallery = Gallery(lambda what, key: [(b"...", "image/jpeg")])
@@ -43,6 +45,7 @@ class Gallery(MediaChannel):
     groups = List(help="The groups of cards, as the class says.").tag(sync=True, echo_update=False)
     selection = Unicode("", help="Key of the selected clip, or empty.").tag(sync=True)
     empty_text = Unicode("Nothing to show yet.", help="What to do, when there are no cards.").tag(sync=True)
+    side_by_side = Int(1, min=1, help="Groups in a row, where there is room.").tag(sync=True)
     columns = Int(0, min=0, help="Cards in a row; 0: as many as fit.").tag(sync=True)
 
     _card_defaults: ClassVar[dict[str, Any]] = {
@@ -68,7 +71,9 @@ class Gallery(MediaChannel):
         """Return a group with all its fields."""
         if not isinstance(group, dict):
             raise TraitError(f"A group is a dict with a title and cards; got {type(group).__name__}.")
+        extra = {name: str(group[name]) for name in ("subtitle", "detail") if group.get(name)}
         return {
+            **extra,
             "title": str(group.get("title", "")),
             "note": str(group.get("note", "")),
             "note_level": "info" if group.get("note_level") == "info" else "warning",

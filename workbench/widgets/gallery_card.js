@@ -9,8 +9,10 @@ class Card {
     this.image = make("img", { class: "wb-card-poster", alt: "", decoding: "async", hidden: true, draggable: "false" });
     this.problem = make("div", { class: "wb-card-problem", hidden: true });
     this.rank = make("span", { class: "wb-card-rank" });
+    this.change = make("span", { class: "wb-card-change" });
+    this.place = make("div", { class: "wb-card-place" }, this.rank, this.change);
     this.badge = make("span", { class: "wb-card-badge" });
-    this.media.append(this.image, this.problem, this.rank, this.badge);
+    this.media.append(this.image, this.problem, this.place, this.badge);
     this.name = make("div", { class: "wb-name wb-card-title" });
     this.caption = make("div", { class: "wb-card-caption" });
     this.fill = make("div", { class: "wb-bar-fill" });
@@ -41,9 +43,13 @@ class Card {
     this.fill.style.transform = `scaleX(${data.bar ?? 0})`;
     this.rank.hidden = data.rank === null;
     setText(this.rank, data.rank === null ? "" : String(data.rank));
+    this.change.hidden = !data.change;
+    setText(this.change, data.change ?? "");
+    this.change.title = data.change_title ?? "";
+    this.change.dataset.change = data.change_kind ?? "";
     this.badge.hidden = !data.badge;
     setText(this.badge, data.badge);
-    const words = [data.rank && `${data.rank}.`, data.title, data.caption, data.score_text && `score ${data.score_text}`];
+    const words = [data.rank && `${data.rank}.`, data.title, data.caption, data.score_text && `score ${data.score_text}`, data.change_title];
     this.root.setAttribute("aria-label", words.filter(Boolean).join(", "));
   }
 

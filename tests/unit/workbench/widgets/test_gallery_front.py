@@ -221,3 +221,57 @@ def test_waiting__only_pictures_on_their_way_are_animated(page, mount):
     page.wait_for_function("() => !document.querySelector('.wb-pending')")
     assert page.locator(".wb-skeleton").count() > 50
     assert page.evaluate("() => document.getAnimations().filter((a) => a.animationName).length") == 0
+
+
+def paired(title, keys, changes):
+    """One prompt with the cards of two models."""
+    cards = [
+        {"key": key, "rank": place, "change": text, "change_kind": kind, "change_title": f"said of {key}"}
+        for place, (key, (text, kind)) in enumerate(zip(keys, changes, strict=True), start=1)
+    ]
+    return [
+        {"title": title, "subtitle": name, "detail": "cosine", "cards": cards} for name in ("me/a", "me/b")
+    ]
+
+
+def tops(page, selector):
+    return [round(one.bounding_box()["y"]) for one in page.locator(selector).all()]
+
+
+def test_side_by_side__two_columns_and_in_a_narrow_cell_one(page, mount):
+    groups = paired("red", clips(2), [("▲3", "up"), ("new", "new")]) + paired("b", clips(1), [("=", "same")])
+    mount(Gallery(side_by_side=2, groups=groups))
+    first, second, third, fourth = tops(page, ".wb-group")
+    assert first == second < third == fourth
+    assert page.locator(".wb-group-whose").all_text_contents() == ["me/a · cosine", "me/b · cosine"] * 2
+    page.set_viewport_size({"width": 400, "height": 700})
+    first, second, third, fourth = tops(page, ".wb-group")
+    assert first < second < third < fourth
+    assert page.locator(".wb-group-whose:visible").count() == 4
+    assert page.locator(".wb-group-title:visible").count() == 2
+
+
+def test_side_by_side__a_card_says_how_its_place_differs(page, mount):
+    mount(Gallery(side_by_side=2, groups=paired("red", clips(2), [("▲3", "up"), ("▼1", "down")])))
+    change = page.locator(".wb-card-change").first
+    assert (change.text_content(), change.get_attribute("data-change")) == ("▲3", "up")
+    assert change.get_attribute("title") == "said of clip_000.mp4"
+    assert "said of clip_000.mp4" in page.locator(CARDS).first.get_attribute("aria-label")
+    page.locator(CARDS).first.click()
+    assert page.locator("[aria-selected='true']").count() == 2
+    assert sorted(set(sent(page, "poster"))) == sorted(sent(page, "poster"))  # one picture for both columns
+
+
+def test_side_by_side__a_group_that_waits_says_so(page, mount):
+    groups = paired("red", clips(1), [("▲3", "up")])
+    groups[1] = {"title": "red", "subtitle": "<b>me/b</b>", "note": "Not ranked yet.", "note_level": "info"}
+    mount(Gallery(side_by_side=2, groups=groups))
+    assert page.locator(".wb-group-none:visible").count() == 0
+    assert page.locator(".wb-group-note:visible").text_content() == "Not ranked yet."
+    assert page.locator(".wb-group-whose").nth(1).text_content() == "<b>me/b</b>"
+
+
+def test_change__is_not_there_without_a_second_ranking(page, mount):
+    mount(Gallery(groups=[group("a", clips(1))]))
+    assert page.locator(".wb-card-change").is_hidden()
+    assert page.locator(".wb-group-whose").is_hidden()
