@@ -208,9 +208,10 @@ def _hub() -> Hub:
             "HF_HUB_OFFLINE is set, so nothing is fetched.",
             next_step="Unset it, or fetch the model elsewhere: `workbench models download ID`.",
         )
-    import huggingface_hub
+    import huggingface_hub.utils
+    from huggingface_hub import constants
 
-    huggingface_hub.constants.HF_HUB_OFFLINE = False  # it was read at the import; it is what it is now
+    constants.HF_HUB_OFFLINE = False  # it was read at the import; it is what it is now
     return HuggingFaceHub(huggingface_hub, _endpoint(), _patience())
 
 
