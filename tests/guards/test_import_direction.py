@@ -16,6 +16,12 @@ ONLY = {
     ),
     "anywidget": (r"workbench/widgets/", "Put the front-end part into workbench/widgets."),
     "huggingface_hub": (r"models/packages\.py", "Fetch packages through models.packages."),
+    "onnx": (r"models/exported/tracing\.py", "Write ONNX files through models.export."),
+    "onnxruntime": (r"models/exported/onnx\.py", "Run exported packages through AutoModel."),
+    "openvino": (
+        r"models/exported/openvino\.py",
+        "Run packages by AutoModel: no telemetry there.",
+    ),
     "matplotlib": (r"workbench/plots\.py", "Draw in workbench/plots.py: arrays in, Figure out."),
     "typer": (r"workbench/(cli|commands|doctor|lab|demo)\.py", "Keep the command line in workbench/cli.py."),
 }
