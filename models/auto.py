@@ -1,14 +1,20 @@
 """AutoModel: from an id or a folder to a model that is ready to use."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from models import probes
 from models.backends import BackendType
-from models.catalog import ModelCard
+from models.cards import ModelCard
+from models.description import ModelDescription
 from models.errors import InvalidParameterError, WorkbenchError
-from models.negotiation import Candidate, Demands, ModelDescription, negotiate, require_accepted
+from models.filters import Demands
+from models.negotiation import Candidate, negotiate, require_accepted
+from models.packages import offline
 from models.runtime import check_dtype, describe_runtime, pick_device
-from models.targets import find_target, known_cards
+from models.targets import find_target, known_cards, settle_revision
+from models.unlisted import Stated
 
 __all__ = ["AutoModel", "Candidate", "ModelDescription"]
 
@@ -31,28 +37,35 @@ class AutoModel:
     ) -> Any:
         """Load a model.
 
+        What is missing of a hub model is fetched first, with its size known from the start.
         Every file of its package is verified before it is used, and the vectors that were
-        recorded with it are compared afterwards. Nothing is fetched from a network.
+        recorded with it are compared afterwards. Loading a model leaves every other model alone:
+        ``unload()`` gives the memory of one back.
 
         Args:
-            model_name_or_path: A model id; or a package folder, spelt as a path ("./x", "/x",
-                "~/x", or a ``Path``). A folder in the working directory never shadows an id.
+            model_name_or_path: A model id; or a package folder or a checkpoint file, spelt as a
+                path ("./x", "/x", "~/x", or a ``Path``). A folder in the working directory never
+                shadows an id.
             backend: "auto", or the backend to insist on.
             device: "auto" (an accelerator if there is one), "cpu", "cuda", "cuda:1", "mps".
             dtype: Number format to compute in: "auto", "float32", "bfloat16", "float16".
             revision: Insist on this version of the weights; its beginning is enough.
             model_dir: Folder that holds packages as ``<org>/<name>``; for a registered class,
                 the folder with its weights.
-            local_files_only: Every model of this version is loaded from this machine.
+            local_files_only: Open no connection, as with ``HF_HUB_OFFLINE=1``.
             allow_local_code: Run the code of a package that brings its own.
-            **model_kwargs: The model's own options, passed on.
+            **model_kwargs: The model's own options, passed on. Of a checkpoint file, a folder
+                without a manifest or an id of the hub that is in no catalogue, ``architecture``
+                and ``task_type`` say what it is; they are not passed on.
 
         Returns:
             The model, ready to use; its ``model_id`` and ``revision`` say which one it is.
 
         Raises:
             ModelNotFoundError: If the id is unknown.
-            PackageNotFoundError: If its package is not on this machine.
+            PackageNotFoundError: If its package is not on this machine and may not be fetched.
+            ModelRetrievalError: If it cannot be fetched; the branches of this error say why.
+            MissingModelInitParameterError: If a checkpoint file comes without its architecture.
             CorruptedModelPackageError: If the package is incomplete, or gives other vectors
                 than were recorded with it.
             FileHashMismatchError: If a file of it was changed.
@@ -68,16 +81,27 @@ class AutoModel:
         """
         from models.loading import LoadOptions, load_first
 
-        if local_files_only not in (None, True, False):
-            raise InvalidParameterError(f"local_files_only is a bool or None; {local_files_only!r} came.")
-        demands = Demands(_backend(backend), str(device), revision, allow_local_code)
-        dtype = check_dtype(dtype)
-        target = find_target(model_name_or_path, model_dir)
+        stated, own = _stated(model_kwargs)
+        wanted = _demands(
+            backend,
+            device,
+            dtype,
+            revision,
+            local_files_only=local_files_only,
+            allow_local_code=allow_local_code,
+        )
+        target = find_target(model_name_or_path, model_dir, replace(stated, backend=wanted.backend))
         if target.code is not None:
             target.code.require(allowed=allow_local_code)
-        options = LoadOptions(pick_device(device), dtype, model_dir, allow_local_code, model_kwargs)
-        candidates = negotiate(target, demands, describe_runtime())
-        return load_first(target, require_accepted(target, candidates), options)
+        options = LoadOptions(
+            device=pick_device(device),
+            dtype=wanted.dtype,
+            model_dir=model_dir,
+            demands=settle_revision(wanted, target.card, model_dir),
+            model_kwargs=own if target.stated else model_kwargs,
+        )
+        candidates = negotiate(target, options.demands, describe_runtime())
+        return load_first(target, require_accepted(target, candidates, wanted.backend), options)
 
     @staticmethod
     def describe(
@@ -85,9 +109,13 @@ class AutoModel:
         *,
         backend: str | BackendType = "auto",
         device: Any = "auto",
+        dtype: Any = "auto",
         revision: str | None = None,
         model_dir: str | Path | None = None,
+        local_files_only: bool | None = None,
         allow_local_code: bool = False,
+        architecture: str | None = None,
+        task_type: str | None = None,
     ) -> ModelDescription:
         """Say what ``from_pretrained`` would take, and why not everything else. Loads nothing.
 
@@ -95,9 +123,13 @@ class AutoModel:
             model_name_or_path: As for ``from_pretrained``.
             backend: As for ``from_pretrained``.
             device: As for ``from_pretrained``.
+            dtype: As for ``from_pretrained``.
             revision: As for ``from_pretrained``.
             model_dir: As for ``from_pretrained``.
+            local_files_only: As for ``from_pretrained``.
             allow_local_code: As for ``from_pretrained``.
+            architecture: As for ``from_pretrained``.
+            task_type: As for ``from_pretrained``.
 
         Returns:
             The card, all candidates with reasons, and the chosen one; shown as tables.
@@ -110,12 +142,20 @@ class AutoModel:
             >>> AutoModel.describe("workbench/spriteclip-tiny").card.architecture
             'spriteclip'
         """
-        demands = Demands(_backend(backend), str(device), revision, allow_local_code)
-        target = find_target(model_name_or_path, model_dir)
-        runtime = describe_runtime()
+        stated = Stated(architecture, task_type)
+        demands = _demands(
+            backend,
+            device,
+            dtype,
+            revision,
+            local_files_only=local_files_only,
+            allow_local_code=allow_local_code,
+        )
+        target = find_target(model_name_or_path, model_dir, replace(stated, backend=demands.backend))
+        runtime = describe_runtime(probe_devices=probes.accelerator_possible())
         candidates = negotiate(target, demands, runtime)
         try:
-            chosen, problem = require_accepted(target, candidates)[0], ""
+            chosen, problem = require_accepted(target, candidates, demands.backend)[0], ""
         except WorkbenchError as error:
             chosen, problem = None, str(error)
         return ModelDescription(target.card, candidates, chosen, runtime, problem)
@@ -134,6 +174,31 @@ class AutoModel:
         return known_cards()
 
 
-def _backend(backend: str | BackendType) -> BackendType | None:
-    """Read the backend that was asked for; None for "auto"."""
-    return None if str(backend).strip().lower() == "auto" else BackendType.parse(backend)
+def _demands(
+    backend: str | BackendType,
+    device: Any,
+    dtype: Any,
+    revision: str | None,
+    *,
+    local_files_only: bool | None,
+    allow_local_code: bool,
+) -> Demands:
+    """Read and check what the caller insists on."""
+    if local_files_only not in (None, True, False):
+        raise InvalidParameterError(f"local_files_only is a bool or None; {local_files_only!r} came.")
+    if revision is not None and not (isinstance(revision, str) and revision.strip()):
+        raise InvalidParameterError(f"revision is a commit, or how it starts; {revision!r} came.")
+    return Demands(
+        backend=None if str(backend).strip().lower() == "auto" else BackendType.parse(backend),
+        device=str(device).strip().lower(),
+        revision=revision,
+        allow_local_code=allow_local_code,
+        dtype=check_dtype(dtype),
+        local_files_only=bool(local_files_only) or offline(),
+    )
+
+
+def _stated(model_kwargs: dict[str, Any]) -> tuple[Stated, dict[str, Any]]:
+    """Take what is said about the files out of the model's own options."""
+    own = {name: value for name, value in model_kwargs.items() if name not in ("architecture", "task_type")}
+    return Stated(model_kwargs.get("architecture"), model_kwargs.get("task_type")), own

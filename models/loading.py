@@ -1,27 +1,43 @@
-"""Build the model that was negotiated: verify, construct, ask the known answers, fall back."""
+"""Build the model that was negotiated: fetch, verify, construct, ask the known answers, fall back.
 
-import inspect
+Nothing here holds on to a model: it lives as long as the caller keeps it. Whoever wants one model
+in memory at a time calls ``unload()`` on the old one first, as the workbench's session does.
+"""
+
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from models.backends import BackendType
+from models.construction import (
+    call_from_pretrained,
+    construct,
+    construct_without_folder,
+    loads_from_folder_only,
+)
 from models.errors import (
     CorruptedModelPackageError,
     InvalidParameterError,
     ModelPackageAlternativesExhaustedError,
     WorkbenchError,
 )
+from models.filters import Demands
+from models.known_answer_recording import record_first_answers
 from models.known_answers import known_answer_drift
-from models.negotiation import Candidate
+from models.manifest import file_sha256, is_safe_path
+from models.negotiation import Candidate, negotiate, require_accepted
+from models.package_files import WEIGHT_SUFFIXES
 from models.packages import ModelPackage, models_root
+from models.registered import check_class
 from models.registry import implementations
+from models.runtime import describe_runtime
 from models.targets import Target
+from models.unlisted import UnlistedPackage
 
 _logger = logging.getLogger("models")
 _locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
@@ -33,27 +49,27 @@ class LoadOptions:
     """How to build a model.
 
     Args:
-        device: Name of a device that is here.
+        device: Name of a device that is here; a candidate that cannot use it takes its own.
         dtype: Number format to compute in, "auto" for the model's own choice.
         model_dir: Folder with weights, for a class that looks for them itself.
-        allow_local_code: Whether a package may run its own code.
+        demands: What the caller insists on.
         model_kwargs: The model's own options.
     """
 
     device: str
     dtype: str = "auto"
     model_dir: str | Path | None = None
-    allow_local_code: bool = False
+    demands: Demands = field(default_factory=Demands)
     model_kwargs: dict[str, Any] = field(default_factory=dict)
 
 
 def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOptions) -> Any:
     """Build the first candidate that works.
 
-    Two threads that load the same package wait for each other.
+    Two threads that load the same model wait for each other.
 
     Args:
-        target: The model and its package.
+        target: The model and its packages.
         candidates: Accepted candidates, best first.
         options: How to build it.
 
@@ -67,9 +83,11 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     errors: dict[str, Exception] = {}
     with _lock_of(target):
         for candidate in candidates:
-            name = f"{candidate.class_name} ({candidate.backend})"
+            name = (
+                candidate.name if candidate.name not in errors else f"{candidate.name}, {candidate.package}"
+            )
             try:
-                return _build(target, candidate, options)
+                return _load(target, candidate, options)
             except Exception as error:
                 _logger.info("%s could not be loaded with %s: %s", target.card.model_id, name, error)
                 errors[name] = error
@@ -82,72 +100,101 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     ) from first
 
 
-def _build(target: Target, candidate: Candidate, options: LoadOptions) -> Any:
+def _load(target: Target, candidate: Candidate, options: LoadOptions) -> Any:
+    """Fetch what is missing of one candidate, then build it."""
+    if candidate.download_bytes is not None:
+        target, candidate = _fetched(target, options)
+    package = next((one for one in target.packages if str(one.directory) == candidate.location), None)
+    placed = replace(options, device=candidate.device or options.device)
+    return _build(target, candidate, package, placed)
+
+
+def _fetched(target: Target, options: LoadOptions) -> tuple[Target, Candidate]:
+    """Fetch the home package, and judge it: only now is known what it holds."""
+    from models.download_report import report_progress
+    from models.packages import download_package
+
+    demands, card = options.demands, target.card
+    with report_progress(card.model_id) as progress:
+        package = download_package(
+            card, model_dir=options.model_dir, revision=demands.revision, progress=progress
+        )
+    here = replace(
+        target, packages=(package,), missing=None, card=replace(card, revision=package.manifest.revision)
+    )
+    # the revision was settled by the download; a branch's name is not the beginning of a commit
+    settled = replace(demands, revision=None, backend=BackendType.parse(package.manifest.backend))
+    return here, require_accepted(here, negotiate(here, settled, describe_runtime()))[0]
+
+
+def _build(target: Target, candidate: Candidate, package: ModelPackage | None, options: LoadOptions) -> Any:
     """Build one candidate and see that it is what its package promises."""
-    package = target.package
     if package is not None:
         package.verify()
     model_class = _class_of(target, candidate, options)
-    directory = _directory(target, options)
-    if directory is not None and callable(getattr(model_class, "from_pretrained", None)):
-        model = _from_pretrained(model_class, directory, options)
-    else:
-        model = _construct(model_class, target.card.model_id, options)
-    _describe_itself(model, target)
-    if package is not None:
+    model = _instance(target, model_class, package, options)
+    _describe_itself(model, target, package)
+    if package is not None and not isinstance(package, UnlistedPackage):
         _check_known_answers(model, package, options)
     return model
+
+
+def _instance(target: Target, model_class: Any, package: ModelPackage | None, options: LoadOptions) -> Any:
+    """Make the object, by ``from_pretrained`` where there is one."""
+    ours = {"device": options.device, "dtype": options.dtype}
+    if isinstance(package, UnlistedPackage) and package.checkpoint is not None:
+        return _from_checkpoint(model_class, package.checkpoint, ours, options.model_kwargs)
+    directory = package.directory if package is not None else _own_folder(target, options)
+    if directory is not None and callable(getattr(model_class, "from_pretrained", None)):
+        return call_from_pretrained(model_class, directory, ours, options.model_kwargs)
+    if loads_from_folder_only(model_class):
+        folder = models_root() / target.card.model_id
+        return construct_without_folder(model_class, folder, ours, options.model_kwargs)
+    return construct(model_class, target.card.model_id, ours, options.model_dir, options.model_kwargs)
+
+
+def _from_checkpoint(
+    model_class: Any, checkpoint: Path, ours: dict[str, Any], model_kwargs: dict[str, Any]
+) -> Any:
+    """Hand over the file; a class that reads folders gets its folder, if there are no other weights."""
+    try:
+        return call_from_pretrained(model_class, checkpoint, ours, model_kwargs)
+    except Exception as error:
+        others = [path for path in checkpoint.parent.iterdir() if path.suffix.lower() in WEIGHT_SUFFIXES]
+        if others != [checkpoint] or isinstance(error, InvalidParameterError):
+            raise
+        _logger.info("%s does not load a file (%s); its folder is tried.", model_class.__name__, error)
+    return call_from_pretrained(model_class, checkpoint.parent, ours, model_kwargs)
 
 
 def _class_of(target: Target, candidate: Candidate, options: LoadOptions) -> type:
     """Import the class of a candidate."""
     if target.code is not None:
-        return target.code.load_class(allowed=options.allow_local_code)
-    rows = implementations(target.card.architecture, target.card.task_type)
-    return rows[BackendType(candidate.backend)].resolve()
+        found = target.code.load_class(allowed=options.demands.allow_local_code)
+    else:
+        rows = implementations(target.card.architecture, target.card.task_type)
+        found = rows[BackendType(candidate.backend)].resolve()
+    check_class(found)
+    return found
 
 
-def _directory(target: Target, options: LoadOptions) -> Path | None:
-    """Folder to hand to ``from_pretrained``; None for a class that builds itself."""
+def _own_folder(target: Target, options: LoadOptions) -> Path | None:
+    """Folder of a model without a package: its code, a folder of its name, or the one that was given."""
     if target.code is not None:
         return target.code.directory
-    if target.package is not None:
-        return target.package.directory
+    named = models_root(options.model_dir) / target.card.model_id
+    if is_safe_path(target.card.model_id) and named.is_dir():
+        return named
     return None if options.model_dir is None else Path(options.model_dir).expanduser()
 
 
-def _from_pretrained(model_class: Any, directory: Path, options: LoadOptions) -> Any:
-    """Call ``from_pretrained`` with what it takes of our options and all of the model's own."""
-    build = model_class.from_pretrained
-    ours = _taken(build, {"device": options.device, "dtype": options.dtype}, keywords=True)
-    return build(str(directory), **{**ours, **options.model_kwargs})
-
-
-def _construct(model_class: type, model_id: str, options: LoadOptions) -> Any:
-    """Call the constructor and ``setup``; say which options a constructor misses."""
-    ours = {"device": options.device, "dtype": options.dtype}
-    if options.model_dir is not None or _requires(model_class, "model_dir"):
-        ours["model_dir"] = str(models_root(options.model_dir))
-    arguments = {**_taken(model_class, ours, keywords=False), **options.model_kwargs}
-    try:
-        inspect.signature(model_class).bind(**arguments)
-    except TypeError as error:
-        raise InvalidParameterError(
-            f"{model_class.__name__} cannot be built: {error}.",
-            next_step=f"Pass its options: AutoModel.from_pretrained({model_id!r}, name=value)"
-            + (", or model_dir= its folder." if hasattr(model_class, "from_pretrained") else "."),
-        ) from error
-    model = model_class(**arguments)
-    if callable(getattr(model, "setup", None)):
-        model.setup()
-    return model
-
-
-def _describe_itself(model: Any, target: Target) -> None:
+def _describe_itself(model: Any, target: Target, package: ModelPackage | None) -> None:
     """Tell the model which one it is; a class that keeps its own counsel is left alone."""
-    told = {"model_id": target.card.model_id, "revision": target.card.revision}
-    if target.package is not None:
-        told["known_answers"] = target.package.manifest.known_answers
+    told: dict[str, Any] = {"model_id": target.card.model_id, "revision": target.card.revision}
+    if package is not None:
+        told |= {"revision": package.manifest.revision, "known_answers": package.manifest.known_answers}
+    if isinstance(package, UnlistedPackage) and package.checkpoint is not None:
+        told["revision"] = file_sha256(package.checkpoint)[:40]
     for name, value in told.items():
         with suppress(AttributeError):
             if value or not hasattr(model, name):
@@ -155,8 +202,11 @@ def _describe_itself(model: Any, target: Target) -> None:
 
 
 def _check_known_answers(model: Any, package: ModelPackage, options: LoadOptions) -> None:
-    """Compare the model with the vectors that its package recorded."""
+    """Compare the model with the vectors that its package recorded; record some where there are none."""
     answers = package.manifest.known_answers
+    if not answers:
+        record_first_answers(model, package, own_code=False)
+        return
     low_precision = options.dtype not in ("auto", "float32")
     drifted = known_answer_drift(model, answers, low_precision=low_precision)
     if drifted:
@@ -165,25 +215,11 @@ def _check_known_answers(model: Any, package: ModelPackage, options: LoadOptions
             next_step="Weights, preprocessing or a library changed; put a fresh copy of the package there.",
         )
     with suppress(AttributeError):
-        model.known_answers_verified = bool(answers)
-
-
-def _taken(function: Callable[..., Any], offered: dict[str, Any], *, keywords: bool) -> dict[str, Any]:
-    """Keep the options that a function takes; with ``keywords`` a ``**kwargs`` takes all."""
-    parameters = inspect.signature(function).parameters
-    if keywords and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return offered
-    return {name: value for name, value in offered.items() if name in parameters}
-
-
-def _requires(function: Callable[..., Any], name: str) -> bool:
-    """Tell whether a function has an option of that name without a default."""
-    parameter = inspect.signature(function).parameters.get(name)
-    return parameter is not None and parameter.default is parameter.empty
+        model.known_answers_verified = True
 
 
 def _lock_of(target: Target) -> threading.RLock:
-    """The lock of a package, or of a model without one."""
-    key = str(target.package.directory) if target.package is not None else target.card.model_id
+    """The lock of a model's folder, or of a model without one."""
+    key = str(target.packages[0].directory) if target.packages else target.card.model_id
     with _locks_guard:
         return _locks[key]

@@ -1,45 +1,33 @@
-"""Which implementation runs a model here, decided in the open: filter, order, give reasons."""
+"""Which package and implementation run a model here, decided in the open: filter, order, give reasons."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 from models.backends import BackendType
-from models.catalog import ModelCard
-from models.errors import ModelImplementationNotFoundError, NoModelPackagesAvailableError
-from models.registry import LazyClass, RegistryEntry, implementations
-from models.reprs import html_table, text_table
-from models.runtime import Runtime, backend_installed
+from models.errors import (
+    InvalidParameterError,
+    ModelImplementationNotFoundError,
+    ModelPackageError,
+    NoModelPackagesAvailableError,
+    PackageNotFoundError,
+)
+from models.filters import Demands, Offer, reasons_against, usable_device
+from models.registry import REGISTERED_MODELS, RegistryEntry, implementations
+from models.reprs import readable_size
+from models.runtime import Runtime
 from models.targets import Target
 
-# The one ranking: what is used when several backends would do.
-BACKEND_ORDER = (
-    BackendType.TORCH,
-    BackendType.OPENVINO,
-    BackendType.ONNX,
-    BackendType.HUGGING_FACE,
-    BackendType.TORCH_SCRIPT,
-    BackendType.TRT,
-    BackendType.CUSTOM,
-)
-
-
-@dataclass(frozen=True)
-class Demands:
-    """What the caller insists on.
-
-    Args:
-        backend: The backend; None for the best one.
-        device: "auto" or the name of a device.
-        revision: Version of the weights, or how it starts; None for any.
-        allow_local_code: Whether a package may run its own code.
-    """
-
-    backend: BackendType | None = None
-    device: str = "auto"
-    revision: str | None = None
-    allow_local_code: bool = False
+# The one ranking, and why: what is taken when several backends would do on the same device.
+BACKEND_ORDER = {
+    BackendType.TRT: "compiled for this accelerator",
+    BackendType.OPENVINO: "exported, fastest on a processor",
+    BackendType.ONNX: "exported, faster than torch on a processor",
+    BackendType.TORCH: "the family's own network",
+    BackendType.HUGGING_FACE: "the network of the transformers library",
+    BackendType.TORCH_SCRIPT: "a frozen network",
+    BackendType.CUSTOM: "code of its own",
+}
+_RANK = list(BACKEND_ORDER)
 
 
 @dataclass(frozen=True)
@@ -49,9 +37,14 @@ class Candidate:
     Args:
         package: Name of the package, or "" for a class that builds itself.
         backend: Name of the backend.
-        class_name: Class that would run it.
+        class_name: Class that would run it; "" when there is none.
         accepted: Whether it can be used.
-        reasons: Why not; empty when accepted.
+        reasons: Why not, one sentence each; empty when accepted.
+        kinds: What each reason is about: "backend", "implementation", "library", "package",
+            "device", "dtype", "features", "revision", "memory" or "code".
+        device: Where it would compute.
+        location: Folder of the package; "" when it is not on this machine.
+        download_bytes: Size of what would be fetched first; None when nothing would.
     """
 
     package: str
@@ -59,52 +52,53 @@ class Candidate:
     class_name: str
     accepted: bool
     reasons: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    device: str = ""
+    location: str = ""
+    download_bytes: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it in a list."""
+        return f"{self.class_name or 'no class'} ({self.backend})"
+
+    @property
+    def note(self) -> str:
+        """Why it stands where it does in the order."""
+        note = BACKEND_ORDER[BackendType(self.backend)]
+        if self.download_bytes is None:
+            return f"{note}, on {self.device}"
+        return f"{note}, on {self.device}; {readable_size(self.download_bytes)} are downloaded first"
 
 
 @dataclass(frozen=True)
-class ModelDescription:
-    """What would be loaded for an id, and why everything else would not.
+class ReasonGroup:
+    """One reason, and everything it ruled out.
 
     Args:
-        card: The model.
-        candidates: All ways considered, the usable ones first, best first.
-        chosen: The one that would be taken; None when none can be.
-        runtime: The machine this was decided for.
-        problem: What is wrong when nothing can be taken.
+        kind: What it is about; see ``Candidate.kinds``.
+        reason: The sentence.
+        candidates: Names of the candidates.
     """
 
-    card: ModelCard
-    candidates: tuple[Candidate, ...]
-    chosen: Candidate | None
-    runtime: Runtime
-    problem: str = ""
+    kind: str
+    reason: str
+    candidates: tuple[str, ...]
 
-    def rows(self) -> list[tuple[str, str, str]]:
-        """The candidates as rows of name, verdict and reasons, for tables."""
-        return [
-            (
-                f"{one.class_name} on {one.backend}" + (f", {one.package}" if one.package else ""),
-                "taken" if one is self.chosen else "possible" if one.accepted else "turned down",
-                " ".join(one.reasons),
-            )
-            for one in self.candidates
-        ]
+    @property
+    def count(self) -> int:
+        """How many candidates it ruled out."""
+        return len(self.candidates)
 
     def __str__(self) -> str:
-        problem = f"\n{self.problem}" if self.problem else ""
-        return f"{self.card}\n{text_table(self.rows())}{problem}"
-
-    def _repr_html_(self) -> str:
-        """Card and candidates as two tables."""
-        rows = [*self.rows(), *([(self.problem, "", "")] if self.problem else [])]
-        return self.card._repr_html_() + html_table(rows, headers=["candidate", "verdict", "why"])
+        return f"{self.reason} ({self.count}x)"
 
 
 def negotiate(target: Target, demands: Demands, runtime: Runtime) -> tuple[Candidate, ...]:
-    """Consider every implementation of a model.
+    """Consider every package of a model with every implementation.
 
     Args:
-        target: The model and its package.
+        target: The model and its packages.
         demands: What the caller insists on.
         runtime: What this machine can run.
 
@@ -112,29 +106,45 @@ def negotiate(target: Target, demands: Demands, runtime: Runtime) -> tuple[Candi
         All candidates: accepted ones first, in the order to try them.
     """
     if target.code is not None:
-        reasons = _code_reasons(target, demands)
-        name = target.code.directory.name
-        return (Candidate(name, "custom", target.code.class_name, not reasons, tuple(reasons)),)
-    package = target.package.name if target.package is not None else ""
-    candidates = []
-    for backend, entry in implementations(target.card.architecture, target.card.task_type).items():
-        reasons = tuple(_reasons(target, backend, entry, demands, runtime))
-        candidates.append(Candidate(package, backend.value, entry.class_name, not reasons, reasons))
-    return tuple(sorted(candidates, key=_rank))
+        return (_code_candidate(target, demands, runtime),)
+    offers = _offers(target)
+    candidates = [_candidate(offer, demands, runtime) for offer in offers]
+    best = usable_device(BackendType.CUSTOM, demands.device, runtime)
+    return tuple(sorted(candidates, key=lambda one: _order(one, str(best))))
 
 
-def require_accepted(target: Target, candidates: Iterable[Candidate]) -> list[Candidate]:
+def group_reasons(candidates: Iterable[Candidate]) -> tuple[ReasonGroup, ...]:
+    """Gather why candidates were turned down.
+
+    Args:
+        candidates: What ``negotiate`` returned.
+
+    Returns:
+        One group per reason, the most frequent first.
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in candidates:
+        for kind, reason in zip(one.kinds, one.reasons, strict=True):
+            groups.setdefault((kind, reason), []).append(one.name)
+    made = [ReasonGroup(kind, reason, tuple(names)) for (kind, reason), names in groups.items()]
+    return tuple(sorted(made, key=lambda group: -group.count))
+
+
+def require_accepted(
+    target: Target, candidates: Iterable[Candidate], backend: BackendType | None = None
+) -> list[Candidate]:
     """Keep the usable candidates, or raise the error that says why there is none.
 
     Args:
-        target: The model and its package.
+        target: The model and its packages.
         candidates: What ``negotiate`` returned.
+        backend: The backend that was asked for.
 
     Returns:
         The accepted ones, in the order to try them.
 
     Raises:
-        ModelPackageError: If the package is missing or malformed.
+        ModelPackageError: If the only package is missing or malformed.
         ModelImplementationNotFoundError: If no class is registered for the model.
         NoModelPackagesAvailableError: If every candidate was turned down; reasons are grouped.
     """
@@ -142,79 +152,121 @@ def require_accepted(target: Target, candidates: Iterable[Candidate]) -> list[Ca
     accepted = [candidate for candidate in everything if candidate.accepted]
     if accepted:
         return accepted
-    if target.problem is not None:
-        raise target.problem
     card = target.card
-    if not everything:
+    rows = implementations(card.architecture, card.task_type)
+    if not rows and target.code is None:
         raise ModelImplementationNotFoundError(
             f"{card.model_id!r} is of architecture {card.architecture!r} and task {card.task_type!r}; "
-            "no class is registered for these.",
+            f"no class is registered for these.{_other_tasks(card.architecture)}",
             next_step="register_model(architecture, task_type, backend, model_class) adds one.",
         )
-    counted = Counter(reason for candidate in everything for reason in candidate.reasons)
-    grouped = " ".join(f"{reason} ({count}x)" for reason, count in counted.most_common())
+    if target.problem is not None and any(set(one.kinds) == {"package"} for one in everything):
+        raise _not_here(target, target.problem)
+    plain = ""
+    if backend is not None and rows and backend not in rows:
+        there = ", ".join(f"'{name}'" for name in rows)
+        plain = f"{card.architecture!r} has no implementation for backend '{backend}', only for {there}. "
     raise NoModelPackagesAvailableError(
-        f"Nothing that can run {card.model_id!r} fits: {grouped}",
+        f"Nothing that can run {card.model_id!r} fits: {plain}"
+        + " ".join(str(group) for group in group_reasons(everything)),
         next_step="AutoModel.describe(id) lists what was considered.",
-        reasons={f"{one.class_name} ({one.backend})": one.reasons for one in everything},
+        reasons=_by_name(everything),
     )
 
 
-def _code_reasons(target: Target, demands: Demands) -> list[str]:
-    """Reasons against a package that runs its own code."""
-    if demands.allow_local_code or target.code is None:
-        return []
-    return [f"It runs its own code, {target.code.module}; allow_local_code=True allows that."]
+def _offers(target: Target) -> list[Offer]:
+    """Everything that could be tried: packages with their classes, then classes without a package."""
+    card = target.card
+    rows = implementations(card.architecture, card.task_type)
+    if target.builds_itself:
+        return [Offer(card, backend, entry) for backend, entry in rows.items()]
+    offers = []
+    for package in target.packages:
+        backend = BackendType.parse(package.manifest.backend)
+        offers.append(Offer(card, backend, rows.get(backend), package))
+    taken = {offer.backend for offer in offers}
+    return offers + [_without_package(target, *row) for row in rows.items() if row[0] not in taken]
 
 
-def _reasons(
-    target: Target, backend: BackendType, entry: RegistryEntry, demands: Demands, runtime: Runtime
-) -> list[str]:
-    """All reasons against one implementation."""
-    reasons = []
-    if demands.backend not in (None, backend):
-        reasons.append(f"Backend '{demands.backend}' was asked for; this one is '{backend}'.")
-    if not backend_installed(backend):
-        reasons.append(f"The library of backend '{backend}' is not installed.")
-    if not _importable(entry):
-        reasons.append(f"The module of {entry.class_name} is not installed.")
-    here = runtime.device_names
-    if runtime.devices_probed and demands.device.partition(":")[0] not in ("auto", *_kinds(here)):
-        reasons.append(f"Device {demands.device!r} is not on this machine; it has {', '.join(here)}.")
-    return reasons + _package_reasons(target, backend, entry, demands)
+def _without_package(target: Target, backend: BackendType, entry: RegistryEntry) -> Offer:
+    """A class that has no package here: to be fetched, missing, broken, or never made."""
+    card = target.card
+    home = backend.value in card.backends
+    name = card.model_id if home else f"{card.model_id.rpartition('/')[2]}--{backend}"
+    broken = next((one.problem for one in target.unusable if one.name == name), None)
+    remote = home and card.source == "hub" and target.missing is not None
+    problem = broken or (target.missing if home and not remote else None)
+    return Offer(card, backend, entry, unusable=problem, remote=remote, absent=not remote and problem is None)
 
 
-def _package_reasons(
-    target: Target, backend: BackendType, entry: RegistryEntry, demands: Demands
-) -> list[str]:
-    """Reasons against one implementation that lie in the package."""
-    if target.package is None:
-        return [str(target.problem)] if target.problem is not None else []
-    manifest = target.package.manifest
-    reasons = list(entry.feature_problems(manifest.features))
-    if manifest.backend.lower() != backend.value:
-        reasons.append(f"The package is for backend {manifest.backend!r}.")
-    if demands.revision and not manifest.revision.startswith(demands.revision):
-        reasons.append(f"Revision {demands.revision!r} was asked for; this is {manifest.revision!r}.")
-    return reasons
+def _candidate(offer: Offer, demands: Demands, runtime: Runtime) -> Candidate:
+    """Judge one offer."""
+    against = reasons_against(offer, demands, runtime)
+    package = offer.package
+    return Candidate(
+        package=package.name if package is not None else offer.card.model_id if offer.remote else "",
+        backend=offer.backend.value,
+        class_name=offer.entry.class_name if offer.entry is not None else "",
+        accepted=not against,
+        reasons=tuple(sentence for _, sentence in against),
+        kinds=tuple(kind for kind, _ in against),
+        device=usable_device(offer.backend, demands.device, runtime) or "",
+        location=str(package.directory) if package is not None else "",
+        download_bytes=offer.card.size_bytes if offer.remote else None,
+    )
 
 
-def _importable(entry: RegistryEntry) -> bool:
-    """Tell whether the module of a named class is there, without running it."""
-    if not isinstance(entry.model_class, LazyClass):
-        return True
-    try:
-        return find_spec(entry.model_class.module_name) is not None
-    except (ImportError, ValueError):
-        return False
+def _code_candidate(target: Target, demands: Demands, runtime: Runtime) -> Candidate:
+    """The only way to run a folder that brings its own code."""
+    code, against = target.code, []
+    if code is None:
+        raise InvalidParameterError(f"{target.card.model_id!r} brings no code.")
+    if not demands.allow_local_code:
+        against.append(("code", f"It runs its own code, {code.module}; allow_local_code=True allows that."))
+    offer = Offer(target.card, BackendType.CUSTOM, RegistryEntry(object))
+    against += reasons_against(offer, demands, runtime)
+    return Candidate(
+        code.directory.name,
+        "custom",
+        code.class_name,
+        accepted=not against,
+        reasons=tuple(sentence for _, sentence in against),
+        kinds=tuple(kind for kind, _ in against),
+        device=usable_device(BackendType.CUSTOM, demands.device, runtime) or "",
+        location=str(code.directory),
+    )
 
 
-def _kinds(names: Iterable[str]) -> set[str]:
-    """Kinds of some devices: "cuda" of "cuda:0"."""
-    return {name.partition(":")[0] for name in names}
+def _order(one: Candidate, best: str) -> tuple[bool, bool, bool, int, str, str]:
+    """Usable ones first; what is here, then what uses the accelerator, then by backend and name."""
+    slower = best != "cpu" and one.device == "cpu"
+    rank = _RANK.index(BackendType(one.backend))
+    return (not one.accepted, one.download_bytes is not None, slower, rank, one.class_name, one.package)
 
 
-def _rank(candidate: Candidate) -> tuple[bool, int, str]:
-    """Accepted ones first, then the order of backends, then by name."""
-    order = BACKEND_ORDER.index(BackendType(candidate.backend))
-    return (not candidate.accepted, order, candidate.class_name)
+def _by_name(candidates: list[Candidate]) -> dict[str, tuple[str, ...]]:
+    """Reasons by candidate; where two share a name, with the package."""
+    names = [one.name for one in candidates]
+    return {
+        one.name if names.count(one.name) == 1 else f"{one.name}, {one.package}": one.reasons
+        for one in candidates
+    }
+
+
+def _not_here(target: Target, problem: ModelPackageError) -> ModelPackageError:
+    """The error of a package that is missing; of one that could be fetched, with the command."""
+    if target.card.source != "hub" or problem is not target.missing:
+        return problem
+    return PackageNotFoundError(
+        problem.message + " The network may not be used (HF_HUB_OFFLINE or local_files_only).",
+        next_step=f"`workbench models download {target.card.model_id}` fetches it where there is a network.",
+    )
+
+
+def _other_tasks(architecture: str) -> str:
+    """Say what the registry has instead."""
+    tasks = dict.fromkeys(key[1] for key in REGISTERED_MODELS if key[0] == architecture)
+    known = ", ".join(repr(key[0]) for key in REGISTERED_MODELS)
+    if tasks:
+        return f" That architecture has {', '.join(map(repr, tasks))}."
+    return f" Architectures are {known}."

@@ -7,64 +7,124 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.catalog import CATALOG, ModelCard, card_fields
+from models.cards import ModelCard, card_fields
+from models.catalog import CATALOG
 from models.errors import (
+    CorruptedModelPackageError,
     InvalidParameterError,
     ModelNotFoundError,
     ModelPackageError,
+    PackageNotFoundError,
 )
-from models.local_code import CodePackage, read_code_package
-from models.packages import ModelPackage, find_package
+from models.filters import Demands
+from models.local_code import CodePackage, read_code_package, read_config
+from models.locations import EXPORTED_BACKENDS, models_root
+from models.manifest import MANIFEST_NAME, is_safe_path
+from models.packages import ModelPackage, find_package, package_path, plan_download
 from models.providers import package_card, provided_card
 from models.registry import registered_cards
+from models.unlisted import Stated, settled, stated_checkpoint, stated_folder, unlisted_folder
 
 _PATH = re.compile(r"^(\.{1,2}$|\.{1,2}[/\\]|~|/|\\|[A-Za-z]:[/\\])")
+_COMMIT = re.compile(r"^[0-9a-f]{4,40}$")
+_HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A place that should hold a package and holds something else: its name, and what is wrong."""
+
+    name: str
+    problem: ModelPackageError
 
 
 @dataclass(frozen=True)
 class Target:
-    """A model that was found, and its package if it has one here.
+    """A model that was found, and the packages of it that are on this machine.
 
     Args:
         card: The model.
-        package: Its package on disk; None for a class that builds itself, or when it is missing.
-        problem: Why there is no usable package.
+        packages: Its packages; the one in its home format first. Empty for a class that builds
+            itself.
+        missing: Why there is no home package, when one belongs here and is not.
+        unusable: Places that hold something that is no package of it.
         code: The folder's own code, when the model is a class of that folder.
+        stated: Whether what the caller stated was needed, and is no option of the model.
     """
 
     card: ModelCard
-    package: ModelPackage | None = None
-    problem: ModelPackageError | None = None
+    packages: tuple[ModelPackage, ...] = ()
+    missing: PackageNotFoundError | None = None
+    unusable: tuple[Unusable, ...] = ()
     code: CodePackage | None = None
+    stated: bool = False
+
+    @property
+    def problem(self) -> ModelPackageError | None:
+        """Why there is no package at all; None when there is one, or none is needed."""
+        if self.packages:
+            return None
+        return self.unusable[0].problem if self.unusable else self.missing
+
+    @property
+    def builds_itself(self) -> bool:
+        """Whether the model is a registered class that has no package."""
+        return self.card.source == "registered" and not self.packages
 
 
-def find_target(model_name_or_path: Any, model_dir: str | Path | None = None) -> Target:
+def find_target(
+    model_name_or_path: Any, model_dir: str | Path | None = None, stated: Stated | None = None
+) -> Target:
     """Find what a name or path means. A folder in the working directory never shadows an id.
 
     Args:
         model_name_or_path: A known id, or a path: a ``Path``, or a string that starts like one
             ("/x", "./x", "../x", "~/x").
         model_dir: Folder that holds packages as ``<org>/<name>``.
+        stated: What the caller says about files without a manifest, and ids that nobody knows.
 
     Returns:
-        The model; a package that is missing or malformed is told in ``problem``.
+        The model; a package that is missing or malformed is told in it.
 
     Raises:
         ModelNotFoundError: If nobody knows the id; the message has close ones.
         PackageNotFoundError: If the path does not exist.
         CorruptedModelPackageError: If the folder has no manifest, or a malformed one.
+        MissingModelInitParameterError: If it is a checkpoint file and no architecture is stated.
         InvalidParameterError: If it is neither a string nor a path.
     """
+    said = stated or Stated()
     if isinstance(model_name_or_path, os.PathLike):
-        return _target_of_path(Path(model_name_or_path))
+        return _target_of_path(Path(model_name_or_path), said)
     if not isinstance(model_name_or_path, str) or not model_name_or_path.strip():
         raise InvalidParameterError(
             f"A model id or a path was expected; {model_name_or_path!r} came.",
             next_step="AutoModel.list_available_models() lists the ids.",
         )
     if _PATH.match(model_name_or_path):
-        return _target_of_path(Path(model_name_or_path))
-    return _target_of_id(model_name_or_path, model_dir)
+        return _target_of_path(Path(model_name_or_path), said)
+    return _target_of_id(model_name_or_path, model_dir, said)
+
+
+def settle_revision(demands: Demands, card: ModelCard, model_dir: str | Path | None = None) -> Demands:
+    """Turn the name of a branch or tag of the hub into the commit that it is now.
+
+    Args:
+        demands: What the caller insists on.
+        card: The model.
+        model_dir: Folder that holds packages.
+
+    Returns:
+        The demands, with a full commit where the hub could be asked.
+
+    Raises:
+        ModelRetrievalError: If the hub does not know the name, or the package here is of another
+            commit.
+    """
+    revision = demands.revision
+    if revision is None or _COMMIT.match(revision) or card.source != "hub" or demands.local_files_only:
+        return demands
+    return replace(demands, revision=plan_download(card, model_dir=model_dir, revision=revision).revision)
 
 
 def known_cards(model_dir: str | Path | None = None) -> list[ModelCard]:
@@ -80,37 +140,102 @@ def known_cards(model_dir: str | Path | None = None) -> list[ModelCard]:
     return catalogue + registered_cards()
 
 
-def _target_of_path(path: Path) -> Target:
-    """Open a folder: its own code if it names some, else its manifest."""
-    folder = path.expanduser()
-    code = read_code_package(folder)
+def _target_of_path(path: Path, stated: Stated) -> Target:
+    """Open a folder: its own code if it names some, else its manifest; or a checkpoint file."""
+    place = path.expanduser()
+    code = None if place.is_file() else read_code_package(place)
     if code is not None:
         return Target(code.card, code=code)
-    package = ModelPackage.open(folder)
-    return Target(package_card(package), package)
+    package = stated_checkpoint(place, stated) if place.is_file() else _folder(place, stated)
+    if stated.architecture not in (None, package.manifest.architecture):
+        raise InvalidParameterError(
+            f"{place} is of architecture {package.manifest.architecture!r}; "
+            f"{stated.architecture!r} was stated."
+        )
+    return Target(package_card(package), (package,), stated=stated.given)
 
 
-def _target_of_id(model_id: str, model_dir: str | Path | None) -> Target:
-    """Look an id up: catalogue, registered classes, providers."""
+def _folder(folder: Path, stated: Stated) -> ModelPackage:
+    """Open a folder by its manifest, else by its ``model_config.json``, else as the caller says."""
+    if folder.is_dir() and not (folder / MANIFEST_NAME).is_file():
+        config = read_config(folder)
+        if config is not None:
+            return unlisted_folder(folder, config)
+        if stated.architecture is not None:
+            return stated_folder(folder, stated)
+    return ModelPackage.open(folder)
+
+
+def _target_of_id(model_id: str, model_dir: str | Path | None, stated: Stated) -> Target:
+    """Look an id up: catalogue, registered classes, providers, packages on this machine."""
     registered = {card.model_id: card for card in registered_cards()}
     card = CATALOG.get(model_id) or registered.get(model_id) or provided_card(model_id)
+    if card is not None:
+        return _target_of_card(card, model_dir)
+    card = _installed_card(model_id, model_dir)
+    if card is None and stated.architecture is not None and _HUB_ID.match(model_id):
+        said = settled(stated)
+        card = ModelCard(model_id, str(said.architecture), str(said.task_type), (str(said.backend),))
     if card is None:
         advice = _advice(model_id, [*CATALOG, *registered])
         raise ModelNotFoundError(f"Unknown model {model_id!r}.", next_step=advice)
-    return _target_of_card(card, model_dir)
+    return replace(_target_of_card(card, model_dir), stated=stated.given)
+
+
+def _installed_card(model_id: str, model_dir: str | Path | None) -> ModelCard | None:
+    """The card of a package that somebody fetched or put here without a card."""
+    if not is_safe_path(model_id):
+        return None
+    folder = models_root(model_dir) / model_id
+    return package_card(ModelPackage.open(folder)) if (folder / MANIFEST_NAME).is_file() else None
 
 
 def _target_of_card(card: ModelCard, model_dir: str | Path | None) -> Target:
-    """Find the package of a card; a registered class builds itself."""
+    """Find the packages of a card; a registered class builds itself."""
     if card.source == "registered":
         return Target(card)
+    missing, unusable, packages = None, [], []
     try:
-        package = find_package(card, model_dir)
-        said = card_fields(package.manifest.card)
+        packages.append(_told(find_package(card, model_dir)))
+    except PackageNotFoundError as error:
+        missing = error
     except ModelPackageError as error:
-        return Target(card, problem=error)
-    completed = replace(card, revision=package.manifest.revision, size_bytes=package.size_bytes)
-    return Target(replace(completed, **said), package)
+        unusable.append(Unusable(card.model_id, error))
+    if is_safe_path(card.model_id):
+        for backend in EXPORTED_BACKENDS:
+            folder = package_path(card, model_dir, backend)
+            try:
+                packages += [_told(_exported(folder, card, backend))] if folder.is_dir() else []
+            except ModelPackageError as error:
+                unusable.append(Unusable(folder.name, error))
+    return Target(_completed(card, packages), tuple(packages), missing, tuple(unusable))
+
+
+def _exported(folder: Path, card: ModelCard, backend: str) -> ModelPackage:
+    """Open an exported package and see that it is one of this model."""
+    package = ModelPackage.open(folder)
+    said = (package.manifest.architecture, package.manifest.backend.lower())
+    if said != (card.architecture, backend):
+        raise CorruptedModelPackageError(
+            f"{folder} holds {said[0]!r} for {said[1]!r}; "
+            f"{card.architecture!r} for {backend!r} belongs there."
+        )
+    return package
+
+
+def _told(package: ModelPackage) -> ModelPackage:
+    """See that what a package says about its card can be said."""
+    card_fields(package.manifest.card)
+    return package
+
+
+def _completed(card: ModelCard, packages: list[ModelPackage]) -> ModelCard:
+    """Complete a card from the first of its packages."""
+    if not packages:
+        return card
+    package = packages[0]
+    known = replace(card, revision=package.manifest.revision, size_bytes=package.size_bytes)
+    return replace(known, **card_fields(package.manifest.card))
 
 
 def _advice(model_id: str, known: list[str]) -> str:

@@ -12,10 +12,12 @@ import torch
 import models.registry
 from models.auto import AutoModel
 from models.catalog import ModelCard
+from models.developer_tools import get_model_package_contents
 from models.errors import (
     CorruptedModelPackageError,
     FileHashMismatchError,
     InvalidParameterError,
+    MissingModelInitParameterError,
     ModelImplementationNotFoundError,
     ModelNotFoundError,
     ModelPackageAlternativesExhaustedError,
@@ -81,8 +83,11 @@ def test_from_pretrained__paths_that_lead_nowhere(tmp_path):
     with pytest.raises(CorruptedModelPackageError, match=r"has no manifest.json"):
         AutoModel.from_pretrained(tmp_path)
     (tmp_path / "model.pt").write_text("x")
-    with pytest.raises(CorruptedModelPackageError, match="is a file"):
+    with pytest.raises(MissingModelInitParameterError, match="does not say which architecture"):
         AutoModel.from_pretrained(tmp_path / "model.pt")
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(CorruptedModelPackageError, match="is a file"):
+        AutoModel.from_pretrained(tmp_path / "notes.md")
 
 
 @pytest.mark.parametrize(
@@ -287,8 +292,32 @@ def test_registered_class__from_pretrained_when_a_folder_is_given(tmp_path):
     model = AutoModel.from_pretrained("mine", model_dir=tmp_path, device="cpu", depth=1)
     assert model.model_path == str(tmp_path)
     assert model.kwargs == {"device": "cpu", "dtype": "auto", "depth": 1}
-    with pytest.raises(InvalidParameterError, match=r"model_path.*model_dir= its folder"):
-        AutoModel.from_pretrained("mine")
+
+
+def test_registered_class__from_pretrained_without_a_folder(tmp_path, monkeypatch):
+    class Standalone:
+        def __init__(self, model_path):
+            self.model_path = model_path
+
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            return cls(model_name_or_path)
+
+    class Reading(Standalone):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            return cls(get_model_package_contents(model_name_or_path, ["config.json"])["config.json"])
+
+    monkeypatch.setenv("EMBEDDING_WORKBENCH_MODELS", str(tmp_path))
+    register_model("mine", "embedding", "custom", Standalone)
+    register_model("reads", "embedding", "custom", Reading)
+    assert AutoModel.from_pretrained("mine").model_path == str(tmp_path / "mine")
+    with pytest.raises(PackageNotFoundError, match=r"Reading is loaded from a folder.*Pass model_dir="):
+        AutoModel.from_pretrained("reads")
+    (tmp_path / "reads").mkdir()
+    (tmp_path / "reads" / "config.json").touch()
+    assert AutoModel.from_pretrained("reads").model_path == str(tmp_path / "reads" / "config.json")
+    assert AutoModel.from_pretrained("reads", model_dir=tmp_path).model_path.endswith("reads/config.json")
 
 
 def test_registered_class__unknown_options_are_named():

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from models.auto import AutoModel
 from models.errors import (
     CorruptedModelPackageError,
     ForbiddenLocalCodePackageAccessError,
-    ModelPackageAlternativesExhaustedError,
+    NoModelPackagesAvailableError,
 )
 from models.local_code import read_code_package
 
@@ -104,5 +105,59 @@ def test_code_package__class_missing_or_code_broken(folder):
     with pytest.raises(CorruptedModelPackageError, match="no class 'Own'"):
         AutoModel.from_pretrained(folder, allow_local_code=True)
     (folder / "model.py").write_text("1 / 0")
-    with pytest.raises(ModelPackageAlternativesExhaustedError, match="ZeroDivisionError"):
+    with pytest.raises(CorruptedModelPackageError, match="ZeroDivisionError: division by zero"):
         AutoModel.from_pretrained(folder, allow_local_code=True)
+
+
+def test_code_package__imports_its_neighbours_anew_each_time(folder):
+    (folder / "layers.py").write_text("SIZE = 1")
+    (folder / "model.py").write_text(
+        "from .layers import SIZE\nclass Own:\n    size = SIZE\n    def setup(self): pass\n"
+    )
+    assert AutoModel.from_pretrained(folder, allow_local_code=True).size == 1
+    (folder / "layers.py").write_text("SIZE = 23")
+    os.utime(folder / "layers.py", ns=(1, 1))
+    assert AutoModel.from_pretrained(folder, allow_local_code=True).size == 23
+
+
+def test_library_package__a_registered_model_without_a_manifest(tiny_package):
+    (tiny_package.directory / "manifest.json").unlink()
+    config = {
+        "model_architecture": "tiny",
+        "task_type": "embedding",
+        "backend_type": "TORCH",
+        "license": "MIT",
+    }
+    path = tiny_package.directory / "model_config.json"
+    path.write_text(json.dumps(config))
+    described = AutoModel.describe(tiny_package.directory)
+    assert (described.chosen.class_name, described.card.license) == ("TinyTorchModel", "MIT")
+    model = AutoModel.from_pretrained(tiny_package.directory)
+    assert model.embed_text("red").shape == (1, 16)
+    assert (model.model_id, model.revision, model.known_answers_verified) == ("tiny", "", False)
+    path.write_text(json.dumps({**config, "model_features": ["fused"]}))
+    with pytest.raises(NoModelPackagesAvailableError, match="does not support the package's fused"):
+        AutoModel.from_pretrained(tiny_package.directory)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"task_type": None}, "does not say its task_type"),
+        ({"model_architecture": ""}, "does not say its model_architecture"),
+        ({"backend_type": "caffe"}, "Unknown backend 'caffe'"),
+        ({"model_features": "fused"}, "a list is expected"),
+        ({"embedding_dim": "many"}, "no card can say"),
+    ],
+)
+def test_library_package__malformed(folder, changed, words):
+    config = {"model_architecture": "tiny", "task_type": "embedding", "backend_type": "torch"}
+    (folder / "model_config.json").write_text(json.dumps(config | changed))
+    with pytest.raises(CorruptedModelPackageError, match=words):
+        AutoModel.from_pretrained(folder)
+
+
+def test_library_package__a_manifest_is_believed_first(tiny_package):
+    config = {"model_architecture": "other", "task_type": "embedding", "backend_type": "torch"}
+    (tiny_package.directory / "model_config.json").write_text(json.dumps(config))
+    assert AutoModel.describe(tiny_package.directory).card.architecture == "tiny"
