@@ -74,7 +74,7 @@ def save_network(make: Callable[[], Any], folder: Path, *, seed: int = 0) -> Non
             if weight.ndim >= 2:
                 fan_in = weight[0].numel() if "embedding" not in name else weight.shape[-1] / 4
                 weight.normal_(0.0, 1.0 / math.sqrt(fan_in))
-            elif weight.ndim == 1 and name.endswith("bias"):
+            elif weight.numel() > 1 and name.endswith("bias"):
                 weight.normal_(0.0, 0.1)
         network.save_pretrained(folder)
 
