@@ -50,15 +50,16 @@ class HuggingFaceHub:
         info = self._ask(
             lambda api: api.model_info(model_id, revision=revision, files_metadata=True), what, watch
         )
-        commit = info.sha
-        if not re.fullmatch(r"[0-9a-f]{40}", commit or ""):
-            raise HubAnswerError(f"The hub names no commit for {what}; {commit!r} came.")
-        if str(info.id).lower() != model_id.lower() and revision != commit:
+        with hub_errors(what, self.endpoint):
+            commit, name = str(info.sha), str(info.id)
+            files = [remote_file(one) for one in info.siblings or []]
+        if not re.fullmatch(r"[0-9a-f]{40}", commit):
+            raise HubAnswerError(f"The hub names no commit for {what}; {commit[:80]!r} came.")
+        if name.lower() != model_id.lower() and revision != commit:
             raise HubAnswerError(
-                f"The hub answers for {info.id!r} when asked for {model_id!r}.",
+                f"The hub answers for {name[:80]!r} when asked for {model_id!r}.",
                 next_step="If the model has moved, ask for it by its new name.",
             )
-        files = [remote_file(one) for one in info.siblings or []]
         if not files or any(one.size < 0 or not (one.sha256 or one.git_oid) for one in files):
             files = self._ask(lambda api: _tree(api, model_id, commit), f"the files of {what}", watch)
         return commit, files
