@@ -14,6 +14,7 @@ import typer
 from workbench import commands
 from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
 from workbench.errors import WorkbenchError
+from workbench.new_model import new
 from workbench.terminal import Terminal
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(help="List the models, or show one of them.", rich_markup_mode="rich")
 app.add_typer(models_app, name="models")
+models_app.command("new")(new)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Sources = Annotated[
