@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from models.errors import ModelExportError, WorkbenchError
+from models.exported.towers import last_words
 from models.known_answers import known_answer_frames
 from models.vectors import unit_rows
 
@@ -69,7 +70,7 @@ def lowest_cosine(model: DualEncoderModel, exported: DualEncoderModel) -> float:
     except WorkbenchError as error:
         raise ModelExportError(f"What was exported cannot be used: {error}") from error
     except Exception as error:  # an engine raises its own errors for a graph with a frozen batch
-        said = " ".join(str(error).split())[:300]
+        said = last_words(error)
         raise ModelExportError(f"What was exported cannot compute: {said}") from error
     return min(found)
 

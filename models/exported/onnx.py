@@ -11,7 +11,14 @@ from models.errors import (
     ModelLoadingError,
 )
 from models.exported.model import ExportedDualEncoder
-from models.exported.towers import EXPORT_AGAIN, ExportedTowers, GraphInput, thread_count, tower_path
+from models.exported.towers import (
+    EXPORT_AGAIN,
+    ExportedTowers,
+    GraphInput,
+    last_words,
+    thread_count,
+    tower_path,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,8 +145,8 @@ def _check_provider(session: Any, providers: list[Any], device: str) -> None:
 
 def _opening_error(path: Path, error: Exception) -> Exception:
     """Tell a damaged file from one that is too new."""
-    said = " ".join(str(error).split())[:300]
-    if "opset" in said.lower() or "ir version" in said.lower():
+    said = last_words(error)
+    if any(sign in str(error).lower() for sign in ("opset", "ir version", "ir_version")):
         return ModelLoadingError(
             f"{path} needs a newer onnxruntime: {said}",
             next_step="pip install -U onnxruntime, or export the model again with this installation.",

@@ -16,6 +16,7 @@ from models.exported.towers import (
     PIXELS,
     ExportedTowers,
     GraphInput,
+    last_words,
     thread_count,
     tower_path,
 )
@@ -111,7 +112,7 @@ class OpenVINOGraph:
             self.inputs = tuple(_input(one) for one in self._compiled.inputs)
             self.output_shape = _shape(self._compiled.outputs[0])
         except RuntimeError as error:
-            said = " ".join(str(error).split())[:300]
+            said = last_words(error)
             raise CorruptedModelPackageError(
                 f"{path} cannot be read: {said}", next_step=EXPORT_AGAIN
             ) from error

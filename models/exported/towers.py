@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from models.exported.record import ExportRecord
 
-__all__ = ["ExportedTowers", "Graph", "GraphInput", "check_graphs", "thread_count", "tower_path"]
+__all__ = [
+    "ExportedTowers",
+    "Graph",
+    "GraphInput",
+    "check_graphs",
+    "last_words",
+    "thread_count",
+    "tower_path",
+]
 
 PIXELS, IDS, MASK = "pixels", "input_ids", "attention_mask"
 EXPORT_AGAIN = "Put a fresh copy of the package there, or export the model again."
@@ -166,3 +174,16 @@ def thread_count(threads: int | None) -> int:
     from models.runtime import describe_runtime
 
     return threads or max(1, min(torch.get_num_threads(), describe_runtime().cpu_count))
+
+
+def last_words(error: Exception) -> str:
+    """What an engine says is wrong, shortly: the end of its message, behind its own source lines.
+
+    Args:
+        error: An error of an engine.
+
+    Returns:
+        One line.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 240 else f"...{text[-240:]}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.errors import MissingDependencyError, ModelExportError
-from models.exported.towers import IDS, MASK, PIXELS
+from models.exported.towers import IDS, MASK, PIXELS, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,7 +91,7 @@ def _write(tower: _Tower, example: tuple[torch.Tensor, ...], names: Sequence[str
                 dynamic_axes=axes,
             )
     except Exception as error:  # the exporter raises whatever its parts raise
-        said = " ".join(str(error).split())[:300]
+        said = last_words(error)
         raise ModelExportError(f"torch cannot write {path.name}: {said}") from error
 
 
