@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["RESAMPLING", "resize_uint8", "resize_window", "shared_tensor"]
 
@@ -66,9 +66,12 @@ def resize_uint8(frames: torch.Tensor, size: tuple[int, int], resample: str = "b
         torch.Size([2, 3, 3, 4])
     """
     view = frames.permute(0, 3, 1, 2)  # channels stay last in memory: torch's fast path
-    if tuple(view.shape[2:]) == tuple(size):
+    height, width = size
+    if tuple(view.shape[2:]) == (height, width):
         return view
-    return functional.interpolate(view, size=tuple(size), mode=resample, antialias=True)
+    if _vertical_first(frames.shape[1:3], size):
+        view = functional.interpolate(view, size=(height, view.shape[3]), mode=resample, antialias=True)
+    return functional.interpolate(view, size=(height, width), mode=resample, antialias=True)
 
 
 def resize_window(
@@ -93,8 +96,19 @@ def resize_window(
     rows, row_weights = _weights(frames.shape[1], size[0], window[0], resample)
     columns, column_weights = _weights(frames.shape[2], size[1], window[1], resample)
     needed = frames[:, rows, columns].permute(0, 3, 1, 2).double()
-    across = _rounded(needed @ column_weights.T)  # PIL rounds to 8 bits after each of its two passes
-    return _rounded(row_weights @ across).to(torch.uint8)
+    if _vertical_first(frames.shape[1:3], size):
+        return _rounded(_rounded(row_weights @ needed) @ column_weights.T).to(torch.uint8)
+    return _rounded(row_weights @ _rounded(needed @ column_weights.T)).to(torch.uint8)
+
+
+def _vertical_first(have: Sequence[int], want: Sequence[int]) -> bool:
+    """Tell which pass comes first: PIL rounds to 8 bits after each, so the order shows.
+
+    It is that of Pillow 13; older ones always begin horizontally, which differs for tall pictures
+    that are shrunk little, by a few grey levels at hard edges.
+    """
+    lost_rows, lost_columns = have[0] - want[0], have[1] - want[1]
+    return lost_rows > 0 and lost_rows > 2 * lost_columns
 
 
 def _rounded(values: torch.Tensor) -> torch.Tensor:
