@@ -10,11 +10,12 @@ from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.families.internvideo2.config import InternVideo2Config
 from models.families.internvideo2.ids import BERT_MODEL_ID, INTERNVIDEO2_MODEL_FILE, INTERNVIDEO2_MODEL_ID
 from models.families.internvideo2.text import VOCABULARY_FILE
+from models.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Files", "locate"]
+__all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Files", "locate", "repositories_to_fetch"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
@@ -58,6 +59,23 @@ def locate(directory: Path) -> Files:
     config = _config(folder, weights)
     published = weights.name == INTERNVIDEO2_MODEL_FILE and config == InternVideo2Config.full_1b()
     return Files(config, weights, _vocabulary(folder), published)
+
+
+def repositories_to_fetch(model_dir: Path) -> list[str]:
+    """Say which repositories a download shall look at: not those whose files were put there by hand.
+
+    Args:
+        model_dir: Folder that holds both as ``<org>/<name>``.
+
+    Returns:
+        Ids; a repository that was downloaded before is among them, to be verified or completed.
+    """
+    files = {INTERNVIDEO2_MODEL_ID: INTERNVIDEO2_MODEL_FILE, BERT_MODEL_ID: VOCABULARY_FILE}
+    return [
+        model_id
+        for model_id, file in files.items()
+        if not (model_dir / model_id / file).is_file() or (model_dir / model_id / MANIFEST_NAME).is_file()
+    ]
 
 
 def _is_package(directory: Path) -> bool:

@@ -14,7 +14,7 @@ from models.errors import ModelInputError, PackageNotFoundError
 from models.families.internvideo2.config import InternVideo2Config
 from models.families.internvideo2.embedding import EmbeddingMethods, signature
 from models.families.internvideo2.errors import FrameShapeError, FrameTypeError, NetworkMissingError
-from models.families.internvideo2.files import locate
+from models.families.internvideo2.files import locate, repositories_to_fetch
 from models.families.internvideo2.ids import (
     BERT_MODEL_ID,
     BERT_MODEL_REVISION,
@@ -27,13 +27,11 @@ from models.families.internvideo2.ids import (
 )
 from models.families.internvideo2.preprocessing import normalize, squash, strided_frames
 from models.families.internvideo2.setup import Setup, compute_dtype
-from models.families.internvideo2.text import VOCABULARY_FILE
 from models.families.internvideo2.wrapper import (
     _create_config,
     _InternVideo2Stage2Wrapper,
     _setup_internvideo2,
 )
-from models.manifest import MANIFEST_NAME
 from models.vectors import as_rows
 
 if TYPE_CHECKING:
@@ -154,15 +152,8 @@ class InternVideo2MultiModality(EmbeddingMethods):
         """
         from models.packages import download_package
 
-        for model_id, file in (
-            (INTERNVIDEO2_MODEL_ID, INTERNVIDEO2_MODEL_FILE),
-            (BERT_MODEL_ID, VOCABULARY_FILE),
-        ):
-            folder = Path(model_dir).expanduser() / model_id
-            if (folder / file).is_file() and not (folder / MANIFEST_NAME).is_file():
-                _logger.info("%s was put there by hand; it is left as it is.", folder / file)
-            else:
-                download_package(model_id, model_dir=model_dir)
+        for model_id in repositories_to_fetch(Path(model_dir).expanduser()):
+            download_package(model_id, model_dir=model_dir)
 
     @property
     def model_id_names(self) -> list[str]:
@@ -295,9 +286,9 @@ class InternVideo2MultiModality(EmbeddingMethods):
         videos = torch.as_tensor(video_embd)
         texts = [as_rows(text).to(videos.device) for text in text_embds]
         if videos.numel() == 0 or len({rows.shape[1] for rows in texts}) > 1:
+            shapes = ", ".join(str(tuple(rows.shape)) for rows in (videos, *texts[:8]))
             raise FrameShapeError(
-                f"A clip vector [1, D] and text vectors [1, D] are expected; {tuple(videos.shape)} and "
-                f"{[tuple(rows.shape) for rows in texts]:.80} came."
+                f"A clip vector [1, D] and text vectors [1, D] are expected; {shapes} came."
             )
         values, places = network.predict_label(as_rows(videos), torch.cat(texts), top=len(text_embds))
         return values[0].tolist(), places[0].tolist()
