@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.panels.model_picker import ModelPicker
     from workbench.panels.rank_panel import RankPanel
     from workbench.session import Session
+    from workbench.store.embedding_store import EmbeddingStore
     from workbench.zeroshot import classify, rank
 
 _EXPORTS = {
@@ -30,6 +31,7 @@ _EXPORTS = {
     "ClipLoader": "workbench.panels.clip_loader",
     "ClipSet": "workbench.media.clips",
     "EmbedPanel": "workbench.panels.embed_panel",
+    "EmbeddingStore": "workbench.store.embedding_store",
     "Embeddings": "workbench.engine.embeddings",
     "Inspector": "workbench.panels.inspector",
     "ModelPicker": "workbench.panels.model_picker",
@@ -53,6 +55,7 @@ __all__ = [
     "ClipLoader",
     "ClipSet",
     "EmbedPanel",
+    "EmbeddingStore",
     "Embeddings",
     "Inspector",
     "ModelPicker",

@@ -12,10 +12,12 @@ from workbench.engine.progress import shown_progress, wait_showing
 from workbench.engine.records import EmbedProgress
 from workbench.engine.run import EmbedRun
 from workbench.engine.sizing import BatchSizer, check_batch_size
-from workbench.engine.store import VectorStore
+from workbench.engine.store import VectorStore, open_store
 from workbench.errors import InvalidParameterError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from workbench.engine.embeddings import Embeddings
 
 
@@ -27,7 +29,7 @@ def embed(
     model: Any,
     clips: Any,
     *,
-    store: VectorStore | None = None,
+    store: "VectorStore | str | Path | None" = None,
     batch_size: int | str = "auto",
     num_frames: int | None = None,
     progress: bool = True,
@@ -42,7 +44,8 @@ def embed(
     Args:
         model: An embedding model, or the id of one, which is then loaded.
         clips: A ClipSet, or anything ``load_clips`` takes: a file, a folder, a glob, a list.
-        store: Vectors that are in it are reused, new ones are put there, batch by batch.
+        store: Vectors that are in it are reused, new ones are put there, batch by batch. A folder is
+            opened as an ``EmbeddingStore``.
         batch_size: Clips per model call; "auto" follows the device and the model's pace. Halved
             when memory runs out.
         num_frames: T, the frames taken of each clip; None takes what the model wants.
@@ -76,7 +79,7 @@ def submit_embed(
     model: Any,
     clips: Any,
     *,
-    store: VectorStore | None = None,
+    store: "VectorStore | str | Path | None" = None,
     batch_size: int | str = "auto",
     num_frames: int | None = None,
     progress: bool = False,
@@ -108,6 +111,7 @@ def submit_embed(
     _check_count("workers", workers)
     if not isinstance(model, str):
         adapt(model)
+    kept = open_store(store)
     stop = StopSignal()
 
     def prepare(job: "Job[Embeddings]") -> EmbedRun:
@@ -116,7 +120,7 @@ def submit_embed(
             adapted,
             as_clips(clips),
             num_frames=num_frames or adapted.num_frames,
-            store=store,
+            store=kept,
             sizer=BatchSizer(batch_size, device=adapted.device),
             workers=workers or default_workers(),
             stop=stop,

@@ -1,8 +1,10 @@
 """Where finished vectors are kept, so that the next run does not compute them again."""
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -140,3 +142,31 @@ class MemoryStore:
         """Remove one vector if it is there."""
         row = self._rows.pop(place, None)
         self._nbytes -= row.nbytes if row is not None else 0
+
+
+def open_store(store: "VectorStore | str | os.PathLike[str] | None") -> VectorStore | None:
+    """Open a store that is named by its folder; give any other one back.
+
+    Args:
+        store: A store, or the folder of an ``EmbeddingStore``, made when missing; None is none.
+
+    Returns:
+        The store.
+
+    Raises:
+        StoreError: If the folder holds something else.
+        InvalidParameterError: If it is no store at all.
+
+    Example:
+        >>> open_store(MemoryStore())
+        MemoryStore(0 vectors, 0.0 of 256 MiB)
+    """
+    if isinstance(store, str | os.PathLike):
+        from workbench.store import EmbeddingStore
+
+        return EmbeddingStore(Path(store))
+    if store is not None and not isinstance(store, VectorStore):
+        raise InvalidParameterError(
+            f"{store!r} is no store.", next_step="Pass a folder, an EmbeddingStore or a MemoryStore."
+        )
+    return store

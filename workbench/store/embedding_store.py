@@ -1,20 +1,27 @@
 """EmbeddingStore: durable vectors with their provenance, safe for several writers at once."""
 
 import datetime as dt
-import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.vectors import EmbeddingSpace
-from workbench.errors import EmbeddingSpaceError, InvalidParameterError, StoreError
-from workbench.files import write_atomically
+from workbench.errors import EmbeddingSpaceError, InvalidParameterError
+from workbench.store.folder import (
+    check_folder,
+    choose_space,
+    describe_space,
+    list_spaces,
+    size_of,
+    write_lock,
+)
 from workbench.store.provenance import read_provenance, save_provenance
 from workbench.store.records import SpaceInfo, StoreInfo
+from workbench.store.search import SearchResult, places_of, query_vector, run_search
+from workbench.store.snapshot import Snapshot, open_snapshot
 from workbench.store.tables import Table, open_table, row_schema, told_plainly
 
 if TYPE_CHECKING:
@@ -22,11 +29,7 @@ if TYPE_CHECKING:
 
     from workbench.media.clips import Clip
 
-__all__ = ["SCHEMA_VERSION", "EmbeddingStore"]
-
-SCHEMA_VERSION = 1
-LOCK_TIMEOUT_S = 60.0
-_SETTINGS, _LOCK = "store.json", ".lock"
+__all__ = ["EmbeddingStore"]
 
 
 class EmbeddingStore:
@@ -54,7 +57,7 @@ class EmbeddingStore:
         self.path = Path(path).expanduser().absolute()
         self._tables: dict[str, Table] = {}
         self._guard = threading.RLock()
-        self._check_folder()
+        check_folder(self.path)
 
     def get(self, space: EmbeddingSpace, ids: Sequence[str]) -> dict[str, np.ndarray]:
         """Look vectors up.
@@ -104,7 +107,7 @@ class EmbeddingStore:
             )
         if not len(ids):
             return
-        with self._guard, told_plainly("Writing to", self.path), self._locked():
+        with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
             run = save_provenance(self.path / "runs", dict(provenance)) if provenance else ""
             table = self._table(space, dim=matrix.shape[1])
             if table is None or table.dim != matrix.shape[1]:
@@ -118,11 +121,7 @@ class EmbeddingStore:
 
     def spaces(self) -> list[EmbeddingSpace]:
         """List the embedding spaces, in order of creation."""
-        facts = [json.loads(path.read_text("utf-8")) for path in (self.path / "spaces").glob("*.json")]
-        return [
-            EmbeddingSpace(**one["space"])
-            for one in sorted(facts, key=lambda one: (one["created"], str(one)))
-        ]
+        return list_spaces(self.path)
 
     def rows(self, space: EmbeddingSpace) -> "pd.DataFrame":
         """Read everything about the vectors of a space but the vectors themselves.
@@ -146,8 +145,7 @@ class EmbeddingStore:
         for space in self.spaces():
             with self._guard, told_plainly("Reading", self.path):
                 table = self._table(space)
-                files = (self.path / "tables" / f"{space.key}.lance").rglob("*")
-                size = sum(path.stat().st_size for path in files if path.is_file())
+                size = size_of(self._folder_of(space))
                 infos.append(
                     SpaceInfo(
                         space,
@@ -158,6 +156,100 @@ class EmbeddingStore:
                 )
         return StoreInfo(str(self.path), tuple(infos))
 
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        model: Any = None,
+        space: EmbeddingSpace | str | None = None,
+        image: Any = None,
+        vector: Any = None,
+        more_like: Sequence[str] = (),
+        less_like: Sequence[str] = (),
+        k: int = 10,
+        where: Any = None,
+        by_video: bool = False,
+    ) -> "SearchResult":
+        """Find the clips that are nearest to what is asked for; exact, every row is compared.
+
+        Everything that is asked for is joined: a text and clips to be like, without others.
+
+        Args:
+            text: What to look for in words; needs ``model``.
+            model: The model that embedded the clips, loaded.
+            space: Which embedding space; None is the model's, or the only one.
+            image: A picture to look for; needs ``model``.
+            vector: A ready vector (D,).
+            more_like: Keys or ids of clips to be like; they are not found themselves.
+            less_like: Keys or ids of clips to be unlike; they are not found either.
+            k: How many clips to find.
+            where: Which rows count: a pandas query such as "kind == 'video'", or a function from the
+                table of ``rows(space)`` to a mask.
+            by_video: Whether to find at most one clip of each file.
+
+        Returns:
+            The hits, best first; ``to_frame()`` is a table.
+
+        Raises:
+            InvalidParameterError: If nothing was asked for, or no or several spaces fit.
+            StoreError: If the store cannot be read.
+        """
+        chosen = choose_space(self.spaces(), space if space is not None else model)
+        snapshot = self.snapshot(chosen)
+        named = [*more_like, *less_like]
+        ids = places_of(snapshot, named)
+        like, unlike = ids[: len(more_like)], ids[len(more_like) :]
+        query = query_vector(
+            model=model,
+            text=text,
+            image=image,
+            vector=vector,
+            more=snapshot.vectors[like],
+            less=snapshot.vectors[unlike],
+        )
+        return run_search(snapshot, chosen, query, k=k, where=where, leave_out=ids, by_video=by_video)
+
+    def duplicates(
+        self, *, space: EmbeddingSpace | str | None = None, threshold: float = 0.98
+    ) -> "pd.DataFrame":
+        """Find clips that look nearly the same.
+
+        Args:
+            space: Which embedding space; None is the only one.
+            threshold: Least cosine similarity of a pair.
+
+        Returns:
+            Columns key, other, similarity; the most alike first.
+        """
+        import pandas as pd
+
+        from workbench.analysis.nearest import near_duplicates
+
+        snapshot = self.snapshot(choose_space(self.spaces(), space))
+        keys = snapshot.facts(["key"])["key"]
+        pairs = near_duplicates(snapshot.vectors, threshold)
+        return pd.DataFrame(
+            [(keys[one], keys[other], score) for one, other, score in pairs],
+            columns=["key", "other", "similarity"],
+        )
+
+    def snapshot(self, space: EmbeddingSpace) -> "Snapshot":
+        """Open all vectors of a space as one memory-mapped matrix, with the facts of its rows.
+
+        Args:
+            space: One of ``spaces()``.
+
+        Returns:
+            The snapshot; it is made anew only when something was written since.
+        """
+
+        def read() -> Any:
+            table = self._table(space)
+            return table.read() if table is not None else row_schema(1).empty_table()
+
+        with self._guard, told_plainly("Reading", self.path):
+            return open_snapshot(self.path / "snapshots" / space.key, self._folder_of(space), read)
+
     def compact(self, *, keep_s: float = 3600.0) -> int:
         """Join small files and drop old versions.
 
@@ -167,13 +259,13 @@ class EmbeddingStore:
         Returns:
             Bytes freed.
         """
-        before = self._size_bytes()
-        with self._guard, told_plainly("Compacting", self.path), self._locked():
+        before = size_of(self.path)
+        with self._guard, told_plainly("Compacting", self.path), write_lock(self.path):
             for space in self.spaces():
                 table = self._table(space)
                 if table is not None:
                     table.compact(keep=dt.timedelta(seconds=max(keep_s, 0.001)))
-        return max(before - self._size_bytes(), 0)
+        return max(before - size_of(self.path), 0)
 
     def __repr__(self) -> str:
         return f"EmbeddingStore({str(self.path)!r})"
@@ -181,66 +273,24 @@ class EmbeddingStore:
     def _repr_html_(self) -> str:
         return self.info()._repr_html_()
 
+    def _folder_of(self, space: EmbeddingSpace) -> Path:
+        """Where the table of a space lies."""
+        return self.path / "tables" / f"{space.key}.lance"
+
     def _table(self, space: EmbeddingSpace, dim: int = 0) -> Table | None:
         """Open the table of a space; with ``dim`` it is made when it is not there."""
         key = space.key
         if key not in self._tables:
             schema = row_schema(dim) if dim else None
-            folder = self.path / "tables"
-            if schema is None and not (folder / f"{key}.lance").is_dir():
+            if schema is None and not self._folder_of(space).is_dir():
                 return None
-            table = open_table(folder, key, schema)
+            table = open_table(self.path / "tables", key, schema)
             if table is None:
                 return None
             if dim:
-                self._describe(space, dim)
+                describe_space(self.path, space, dim)
             self._tables[key] = table
         return self._tables[key]
-
-    def _describe(self, space: EmbeddingSpace, dim: int) -> None:
-        """Write down what a table holds, once."""
-        path = self.path / "spaces" / f"{space.key}.json"
-        if path.is_file():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        facts = {"space": asdict(space), "dim": dim, "created": _now().isoformat()}
-        write_atomically(path, json.dumps(facts, indent=1))
-        if not (self.path / _SETTINGS).is_file():
-            write_atomically(self.path / _SETTINGS, json.dumps({"schema": SCHEMA_VERSION}))
-
-    def _locked(self) -> Any:
-        """Let one process write at a time; the lock goes with a process that is killed."""
-        from filelock import FileLock
-
-        self.path.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path / _LOCK, timeout=LOCK_TIMEOUT_S)
-
-    def _check_folder(self) -> None:
-        """Refuse a folder that is something else, or of a newer version."""
-        if self.path.exists() and not self.path.is_dir():
-            raise StoreError(f"{self.path} is a file; a store is a folder.")
-        settings = self.path / _SETTINGS
-        if settings.is_file():
-            version = json.loads(settings.read_text("utf-8")).get("schema")
-            if not isinstance(version, int) or version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"The store {self.path} has format {version!r}; "
-                    f"this version reads up to {SCHEMA_VERSION}.",
-                    next_step="Update the workbench.",
-                )
-        elif (
-            self.path.is_dir()
-            and any(not one.name.startswith(".") for one in self.path.iterdir())
-            and not (self.path / "tables").is_dir()
-        ):
-            raise StoreError(
-                f"{self.path} holds other things.",
-                next_step="Name an empty folder, or one that is not there.",
-            )
-
-    def _size_bytes(self) -> int:
-        """What the store takes on disk."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
 
 
 def _rows(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", run: str) -> Any:

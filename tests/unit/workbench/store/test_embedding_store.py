@@ -137,6 +137,13 @@ def test_embed__rows_carry_names_spans_and_provenance(store, pictures):
     assert len(list((store.path / "runs").iterdir())) == 1
 
 
+def test_embed__a_folder_is_opened_as_a_store(pictures, tmp_path):
+    embed(Versioned(), pictures, store=tmp_path / "kept", progress=False)
+    assert embed(Versioned(), pictures, store=str(tmp_path / "kept"), progress=False).stats.reused == 120
+    with pytest.raises(InvalidParameterError, match="is no store"):
+        embed(Versioned(), pictures, store=3, progress=False)
+
+
 def test_embed__renamed_files_are_found_by_their_content(store, pictures, tmp_path):
     shutil.copytree(pictures, tmp_path / "first")
     embed(Versioned(), tmp_path / "first", store=store, progress=False)

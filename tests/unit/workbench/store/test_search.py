@@ -1,0 +1,147 @@
+"""Searching a store: every kind of query, filters, duplicates, and what must not be imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.base import EmbeddingSpace
+from tests.fakes import MeanColorModel
+from workbench.engine.embed import embed
+from workbench.errors import InvalidParameterError, NothingToRankError
+from workbench.media.images import jpeg_bytes
+
+pytest.importorskip("lancedb", reason="lancedb is not installed")
+from workbench.store import EmbeddingStore
+
+COLORS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "wine": (240, 10, 20)}
+
+
+class Versioned(MeanColorModel):
+    revision = "1"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for name, color in COLORS.items():
+        pixels = np.full((16, 16, 3), color, np.uint8)
+        (folder / f"{name}.jpg").write_bytes(jpeg_bytes(pixels, max_side=16, quality=95))
+    store = EmbeddingStore(tmp_path_factory.mktemp("stores") / "store")
+    embed(Versioned(), folder, store=store, progress=False)
+    return store
+
+
+def keys(result):
+    return [hit.key for hit in result]
+
+
+def test_search__by_text(store):
+    found = store.search("green", model=Versioned(), k=2)
+    assert keys(found)[0] == "green.jpg"
+    assert found.searched == 4
+    assert found[0].score > found[1].score
+    assert Path(found[0].path).is_file()
+
+
+def test_search__by_image_and_by_vector_agree(store):
+    image = np.full((8, 8, 3), COLORS["blue"], np.uint8)
+    by_image = store.search(image=image, model=Versioned(), k=4)
+    by_vector = store.search(vector=Versioned().embed_images([image])[0].numpy(), k=4)
+    assert keys(by_image) == keys(by_vector)
+    assert keys(by_image)[0] == "blue.jpg"
+
+
+def test_search__more_like_these_less_like_those(store):
+    assert keys(store.search(more_like=["red.jpg"], k=1)) == ["wine.jpg"]
+    found = store.search(more_like=["red.jpg", "green.jpg"], less_like=["wine.jpg"])
+    assert keys(found) == ["blue.jpg"]
+
+
+def test_search__filters(store):
+    assert keys(store.search("red", model=Versioned(), where="key == 'green.jpg'")) == ["green.jpg"]
+    found = store.search("red", model=Versioned(), where=lambda rows: rows["key"].str.startswith("w"))
+    assert keys(found) == ["wine.jpg"]
+    assert found.searched == 1
+    assert keys(store.search("red", model=Versioned(), where="kind == 'video'")) == []
+
+
+@pytest.mark.parametrize("where", ["colour == 1", "key ==", "start_s + 1", lambda rows: rows["nope"]])
+def test_search__a_filter_that_cannot_be_used_is_said(store, where):
+    with pytest.raises(InvalidParameterError, match="where="):
+        store.search("red", model=Versioned(), where=where)
+
+
+def test_search__refuses(store):
+    with pytest.raises(InvalidParameterError, match="Nothing was asked for"):
+        store.search()
+    with pytest.raises(InvalidParameterError, match="needs the model"):
+        store.search("red")
+    with pytest.raises(InvalidParameterError, match=r"0 clips are named 'nope\.jpg'"):
+        store.search(more_like=["nope.jpg"])
+    with pytest.raises(NothingToRankError):
+        store.search(vector=np.zeros(3, np.float32))
+
+
+def test_search__several_spaces_must_be_told_apart(store, tmp_path):
+    other = EmbeddingStore(tmp_path / "two")
+    for revision in ("1", "2"):
+        other.put(EmbeddingSpace("m", revision), ["a"], np.eye(1, 3, dtype=np.float32))
+    with pytest.raises(InvalidParameterError, match="2 embedding spaces fit"):
+        other.search(vector=np.ones(3))
+    assert keys(other.search(vector=np.ones(3), space=EmbeddingSpace("m", "2"))) == ["a"]
+
+
+def test_search__sees_what_was_just_written(tmp_path):
+    store, space = EmbeddingStore(tmp_path / "s"), EmbeddingSpace("m", "1")
+    for number in range(3):
+        store.put(space, [str(number)], np.eye(1, 3, number, dtype=np.float32))
+        assert keys(store.search(vector=np.eye(3)[number], k=1)) == [str(number)]
+    assert len([one for one in (store.path / "snapshots" / space.key).iterdir() if one.is_dir()]) == 1
+
+
+def test_search__one_clip_of_each_file(tmp_path):
+    class Part:
+        kind, path = "video", Path("/films/a.mp4")
+
+        def __init__(self, key, start_s, path="/films/a.mp4"):
+            self.key, self.start_s, self.stop_s, self.path = key, start_s, start_s + 1, Path(path)
+
+    store, space = EmbeddingStore(tmp_path / "s"), EmbeddingSpace("m", "1")
+    vectors = np.array([[1, 0], [0.9, 0.1], [0.5, 0.5]], np.float32)
+    clips = [Part("a1", 0.0), Part("a2", 1.0), Part("b", 0.0, "/films/b.mp4")]
+    store.put(space, ["1", "2", "3"], vectors, clips=clips)
+    found = store.search(vector=np.array([1, 0]), by_video=True)
+    assert keys(found) == ["a1", "b"]
+    assert (found[0].start_s, found[0].stop_s) == (0.0, 1.0)
+    assert "0.0 to 1.0" in repr(found)
+    assert list(found.to_frame()["key"]) == ["a1", "b"]
+
+
+def test_duplicates__the_most_alike_first(store):
+    table = store.duplicates(threshold=0.9)
+    assert [tuple(row) for row in table[["key", "other"]].itertuples(index=False)] == [
+        ("red.jpg", "wine.jpg")
+    ]
+
+
+def test_search__imports_neither_torch_nor_the_database(store):
+    query = f"np.ones({MeanColorModel.embedding_dim})"
+    store.search(vector=np.ones(MeanColorModel.embedding_dim))
+    code = (
+        "import sys, numpy as np\n"
+        "from workbench.store import EmbeddingStore\n"
+        f"found = EmbeddingStore({str(store.path)!r}).search(vector={query})\n"
+        "print(len(found), *[name for name in ('torch', 'lancedb') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        cwd=Path(__file__).parents[4],
+    )
+    assert done.stdout.split() == ["4"]

@@ -1,0 +1,114 @@
+"""The folder of a store: what lies where, which spaces there are, who may write."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from models.vectors import EmbeddingSpace
+from workbench.errors import InvalidParameterError, StoreError
+from workbench.files import write_atomically
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "check_folder",
+    "choose_space",
+    "describe_space",
+    "list_spaces",
+    "size_of",
+    "write_lock",
+]
+
+SCHEMA_VERSION = 1
+LOCK_TIMEOUT_S = 60.0
+_SETTINGS, _LOCK = "store.json", ".lock"
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that is something else, or of a newer version.
+
+    Raises:
+        StoreError: If it is; the message says what it is.
+    """
+    if path.exists() and not path.is_dir():
+        raise StoreError(f"{path} is a file; a store is a folder.")
+    settings = path / _SETTINGS
+    if settings.is_file():
+        try:
+            version = json.loads(settings.read_text("utf-8"))["schema"]
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise StoreError(f"{settings} cannot be read: {error}.") from error
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {path} has format {version!r}; this version reads up to {SCHEMA_VERSION}.",
+                next_step="Update the workbench.",
+            )
+        return
+    strange = path.is_dir() and any(not one.name.startswith(".") for one in path.iterdir())
+    if strange and not (path / "tables").is_dir() and not (path / "runs").is_dir():
+        raise StoreError(
+            f"{path} holds other things.", next_step="Name an empty folder, or one that is not there."
+        )
+
+
+def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
+    """Write down what a table holds, once."""
+    target = path / "spaces" / f"{space.key}.json"
+    if target.is_file():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    created = dt.datetime.now(dt.UTC).isoformat()
+    write_atomically(target, json.dumps({"space": asdict(space), "dim": dim, "created": created}, indent=1))
+    if not (path / _SETTINGS).is_file():
+        write_atomically(path / _SETTINGS, json.dumps({"schema": SCHEMA_VERSION}))
+
+
+def list_spaces(path: Path) -> list[EmbeddingSpace]:
+    """The embedding spaces of a store, in order of creation."""
+    facts = [json.loads(one.read_text("utf-8")) for one in (path / "spaces").glob("*.json")]
+    return [EmbeddingSpace(**one["space"]) for one in sorted(facts, key=lambda one: str(one["created"]))]
+
+
+def choose_space(spaces: Sequence[EmbeddingSpace], wanted: Any) -> EmbeddingSpace:
+    """Find the space that is meant.
+
+    Args:
+        spaces: Those of the store.
+        wanted: A space, a model or its id; None when there is only one.
+
+    Returns:
+        The space.
+
+    Raises:
+        InvalidParameterError: If there is none or several; the message lists them.
+    """
+    if isinstance(wanted, EmbeddingSpace):
+        fitting = [space for space in spaces if space == wanted]
+    elif isinstance(wanted, str):
+        fitting = [space for space in spaces if space.model_id == wanted]
+    elif wanted is not None:
+        fitting = [space for space in spaces if space.same_model(EmbeddingSpace.of(wanted))]
+    else:
+        fitting = list(spaces)
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = "; ".join(f"{one.model_id} {one.revision[:12]} {one.sampling}" for one in fitting or spaces)
+    raise InvalidParameterError(
+        f"{len(fitting)} embedding spaces fit; the store has: {listed or 'none yet'}.",
+        next_step="Pass space= one of store.spaces().",
+    )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def write_lock(path: Path) -> Any:
+    """Let one process write at a time; the lock goes with a process that is killed."""
+    from filelock import FileLock
+
+    path.mkdir(parents=True, exist_ok=True)
+    return FileLock(path / _LOCK, timeout=LOCK_TIMEOUT_S)

@@ -1,0 +1,220 @@
+"""Search in a store: by text, image, clip or vector; more like these, less like those."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.reprs import html_table, text_table
+from models.vectors import EmbeddingSpace
+from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.store.snapshot import Snapshot
+
+__all__ = ["Hit", "SearchResult", "places_of", "query_vector", "run_search"]
+
+LESS_WEIGHT = 0.5  # how much "less like those" pulls away, against 1 for "more like these" (Rocchio)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One clip that was found.
+
+    Args:
+        key: Its name when it was embedded.
+        score: Cosine similarity with the query, -1..1.
+        path: Its file when it was embedded.
+        start_s: Where it starts in the file, seconds; NaN when unknown.
+        stop_s: Where it stops.
+        id: Its id in the store.
+    """
+
+    key: str
+    score: float
+    path: str
+    start_s: float
+    stop_s: float
+    id: str
+
+
+class SearchResult(Sequence[Hit]):
+    """What was found, best first.
+
+    Args:
+        hits: The clips.
+        space: The space that was searched.
+        searched: How many rows were compared.
+    """
+
+    def __init__(self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int) -> None:
+        self.hits = list(hits)
+        self.space = space
+        self.searched = searched
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.hits[index]
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The hits as a table: key, score, path, start_s, stop_s, id."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
+
+    def __repr__(self) -> str:
+        return f"{len(self)} of {self.searched:,} clips\n{text_table(self._rows())}"
+
+    def _repr_html_(self) -> str:
+        caption = f"{len(self)} of {self.searched:,} clips"
+        return html_table(self._rows(), headers=["clip", "score", "seconds"], caption=caption)
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """The hits as rows of name, score and span, for tables."""
+        return [
+            (hit.key, f"{hit.score:.3f}", f"{hit.start_s:.1f} to {hit.stop_s:.1f}" if hit.stop_s > 0 else "")
+            for hit in self.hits
+        ]
+
+
+def query_vector(
+    *, model: Any, text: str | None, image: Any, vector: Any, more: np.ndarray, less: np.ndarray
+) -> np.ndarray:
+    """Make one query of everything that was asked for.
+
+    Args:
+        model: The model that made the rows; needed for a text or an image.
+        text: What to look for in words.
+        image: A picture to look for, as ``embed_images`` takes it.
+        vector: A ready vector (D,).
+        more: Rows (M, D) of clips to be like.
+        less: Rows (L, D) of clips to be unlike.
+
+    Returns:
+        float32 (D,), of unit length: the mean of all wishes, minus a part of the mean of ``less``.
+
+    Raises:
+        InvalidParameterError: If nothing was asked for, or a model is missing.
+        NothingToRankError: If the wishes cancel each other out.
+    """
+    if (text is not None or image is not None) and model is None:
+        raise InvalidParameterError(
+            "A text or an image needs the model that embedded the clips.",
+            next_step="Pass model=, loaded or by its id.",
+        )
+    wishes = [np.asarray(vector, np.float32)] if vector is not None else []
+    wishes += [np.asarray(model.embed_text([text])[0])] if text is not None else []
+    wishes += [np.asarray(model.embed_images([image])[0])] if image is not None else []
+    wishes += list(more)
+    if not wishes:
+        raise InvalidParameterError(
+            "Nothing was asked for.", next_step="Pass text=, image=, vector= or more_like=."
+        )
+    query = np.mean([_unit(one) for one in wishes], axis=0)
+    if len(less):
+        query = query - LESS_WEIGHT * np.mean([_unit(one) for one in less], axis=0)
+    if not np.linalg.norm(query) > 0:
+        raise NothingToRankError("What was asked for cancels itself out: more and less are the same.")
+    return _unit(query)
+
+
+def run_search(
+    snapshot: "Snapshot",
+    space: EmbeddingSpace,
+    query: np.ndarray,
+    *,
+    k: int,
+    where: Any,
+    leave_out: Sequence[int] = (),
+    by_video: bool = False,
+) -> SearchResult:
+    """Search a snapshot.
+
+    Args:
+        snapshot: The rows.
+        space: Their space.
+        query: float32 (D,).
+        k: How many clips to find.
+        where: A pandas query such as "kind == 'video'", or a function from the table of facts to a mask.
+        leave_out: Places of rows that are not to be found.
+        by_video: Whether to find at most one clip of each file, its best.
+
+    Returns:
+        The hits.
+    """
+    from workbench.analysis.nearest import nearest
+
+    facts = snapshot.facts()
+    mask = _mask(facts, where, leave_out)
+    wanted = len(snapshot.vectors) if by_video else k
+    scores, places = nearest(snapshot.vectors, query, max(wanted, 1), mask=mask)
+    found = facts.iloc[places[0]].assign(score=scores[0])
+    if by_video:
+        found = found.drop_duplicates("path").head(k)
+    fields = list(Hit.__dataclass_fields__)
+    hits = [Hit(**dict(zip(fields, row, strict=True))) for row in found[fields].itertuples(index=False)]
+    return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors))
+
+
+def places_of(snapshot: "Snapshot", names: Sequence[str]) -> list[int]:
+    """Find rows by their keys or ids.
+
+    Args:
+        snapshot: The rows.
+        names: Keys or ids.
+
+    Returns:
+        Their places, in order.
+
+    Raises:
+        InvalidParameterError: If a name is not there, or several rows have that key.
+    """
+    if not names:
+        return []
+    facts = snapshot.facts(["id", "key"])
+    places = []
+    for name in names:
+        found = np.flatnonzero((facts["id"] == name) | (facts["key"] == name))
+        if len(found) != 1:
+            raise InvalidParameterError(
+                f"{len(found)} clips are named {name!r}.", next_step="store.rows(space) lists ids and keys."
+            )
+        places.append(int(found[0]))
+    return places
+
+
+def _mask(facts: "pd.DataFrame", where: Any, leave_out: Sequence[int]) -> np.ndarray | None:
+    """Which rows count: bool (N,); None for all."""
+    if where is None and not leave_out:
+        return None
+    mask = np.ones(len(facts), bool)
+    mask[list(leave_out)] = False
+    if where is None:
+        return mask
+    try:
+        chosen = where(facts) if callable(where) else facts.eval(where, engine="python")
+        chosen = np.asarray(chosen)
+    except Exception as error:
+        raise InvalidParameterError(
+            f"where={where!r} cannot be used: {error}.",
+            next_step=f"Write for example \"kind == 'video'\"; the columns are {', '.join(facts.columns)}.",
+        ) from error
+    if chosen.shape != mask.shape or chosen.dtype != bool:
+        raise InvalidParameterError(f"where={where!r} gives no yes or no for each row.")
+    return mask & chosen
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    """Bring a vector to unit length; zeros stay zeros."""
+    vector = np.asarray(vector, np.float32)
+    if vector.ndim != 1:
+        raise EmbeddingSpaceError(f"A vector (D,) is expected; {vector.shape} came.")
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)

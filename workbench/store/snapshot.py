@@ -1,0 +1,92 @@
+"""Snapshots: the vectors of a space as one memory-mapped file, so that searching imports no database."""
+
+import hashlib
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from workbench.files import write_atomically
+from workbench.store.tables import as_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Snapshot", "open_snapshot", "table_signature"]
+
+_VECTORS, _FACTS, _ABOUT = "vectors.f32", "rows.parquet", "about.json"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows of a space as they were at one moment.
+
+    Args:
+        vectors: float32 (N, D), memory-mapped and read-only.
+        folder: Where it lies.
+    """
+
+    vectors: np.ndarray
+    folder: Path
+
+    def facts(self, columns: list[str] | None = None) -> "pd.DataFrame":
+        """Read what is known of the rows: id, run, key, path, kind, start_s, stop_s, written."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.folder / _FACTS, columns=columns).to_pandas()
+
+
+def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> Snapshot:
+    """Open the snapshot of a table; make it when the table has changed since.
+
+    Args:
+        cache: Folder of this table's snapshots.
+        table: The table's folder.
+        read: Reads the table with all its columns; called only when there is no current snapshot.
+
+    Returns:
+        The snapshot.
+    """
+    folder = cache / table_signature(table)
+    if not (folder / _ABOUT).is_file():
+        for older in cache.glob("*") if cache.is_dir() else ():
+            shutil.rmtree(older, ignore_errors=True)
+        _make(folder, read())
+    about = json.loads((folder / _ABOUT).read_text("utf-8"))
+    shape = (about["rows"], about["dim"])
+    if not about["rows"]:
+        return Snapshot(np.empty(shape, np.float32), folder)
+    return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), folder)
+
+
+def table_signature(table: Path) -> str:
+    """Name the state of a table: its versions are files whose names never come back."""
+    names = sorted(path.name for path in (table / "_versions").glob("*.manifest"))
+    newest = names[0] if names else ""  # numbered downwards, so the newest comes first
+    return hashlib.sha256(f"{newest}:{len(names)}".encode()).hexdigest()[:16]
+
+
+def _make(folder: Path, rows: "pa.Table") -> None:
+    """Write a snapshot beside its place and rename it, so that nobody opens half of one."""
+    import pyarrow.parquet as pq
+
+    dim = rows.schema.field("vector").type.list_size
+    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    half.mkdir(parents=True)
+    try:
+        as_matrix(rows["vector"], dim).tofile(half / _VECTORS)
+        pq.write_table(rows.drop_columns(["vector"]), half / _FACTS)
+        write_atomically(half / _ABOUT, json.dumps({"rows": rows.num_rows, "dim": dim}))
+        half.rename(folder)
+    except OSError:
+        if not (folder / _ABOUT).is_file():  # else another process made the same one first
+            raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
