@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+import re
+import string
 
-from models.dual_encoder import DualEncoderModel, EncoderParts
-from models.families.siglip.tokens import SIGLIP_WORDS, SiglipTokens, Words, load_tokens
-from models.transformers_loading import (
-    TransformersTowers,
-    check_picture_size,
-    feature_rows,
-    load_network,
-    read_preprocessing,
-)
+from models.filled_tokens import Words
+from models.sigmoid_encoder import SigmoidEncoderModel
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = ["SiglipEmbedder", "clean_text"]
 
-    import torch
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-__all__ = ["SiglipEmbedder"]
+def clean_text(text: str) -> str:
+    """Write a text as SigLIP's were in training: small letters, no punctuation, single spaces.
+
+    Args:
+        text: A text.
+
+    Returns:
+        The text as it is read; "" when nothing but punctuation came.
+
+    Example:
+        >>> clean_text("  A Red   ball, it's ROUND! ")
+        'a red ball its round'
+    """
+    return re.sub(r"\s+", " ", text.lower().translate(_NO_PUNCTUATION)).strip()
 
 
-class SiglipEmbedder(DualEncoderModel):
+class SiglipEmbedder(SigmoidEncoderModel):
     """A SigLIP checkpoint: images, texts, and clips by frame pooling; a sigmoid score for each text.
-
-    Sizes come from the package's ``config.json``, scale and bias of the scores from the weights.
 
     Args:
         model_dir: The package folder.
@@ -41,36 +45,4 @@ class SiglipEmbedder(DualEncoderModel):
         (0.0, 'sigmoid')
     """
 
-    score_kind = "sigmoid"
-    _words: ClassVar[Words] = SIGLIP_WORDS
-
-    @classmethod
-    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> SiglipTokens:
-        """Read the tokenizer of a package folder; exported packages read texts with it too."""
-        return load_tokens(folder, cls._words, max_length=max_length, vocab_size=vocab_size)
-
-    def _load(self, folder: Path) -> EncoderParts:
-        """Load tokenizer, preprocessing and both towers."""
-        from transformers import SiglipModel
-
-        network = load_network(SiglipModel, folder, model_types=("siglip",))
-        text = network.config.text_config
-        preprocessing = read_preprocessing(folder, "SiglipImageProcessor")
-        check_picture_size(folder, preprocessing, network.config.vision_config.image_size)
-        return EncoderParts(
-            preprocessing=preprocessing,
-            tokenizer=self.read_tokens(
-                folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
-            ),
-            embedding_dim=text.projection_size,
-            logit_scale=float(network.logit_scale.exp()),
-            logit_bias=float(network.logit_bias),
-            score_kind="sigmoid",
-            towers=TransformersTowers(network, device=self.device, dtype=self._dtype, texts=_text_features),
-        )
-
-
-def _text_features(network: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Rows of texts; the mask is left out, as in training (see ``tokens``)."""
-    del attention_mask
-    return feature_rows(network.get_text_features(input_ids=input_ids))
+    words = Words("SigLIP", end="</s>", filling="</s>", clean=clean_text)

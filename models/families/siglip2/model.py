@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from models.errors import CorruptedModelPackageError
-from models.families.siglip.model import SiglipEmbedder
-from models.families.siglip.tokens import Words
+from models.filled_tokens import Words
+from models.sigmoid_encoder import SigmoidEncoderModel
 from models.transformers_loading import read_json
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from models.dual_encoder import EncoderParts
 
-__all__ = ["SIGLIP2_WORDS", "Siglip2Embedder", "small_letters"]
+__all__ = ["Siglip2Embedder", "small_letters"]
 
 
 def small_letters(text: str) -> str:
@@ -36,10 +36,7 @@ def small_letters(text: str) -> str:
     return "".join(letter.lower() for letter in text)
 
 
-SIGLIP2_WORDS = Words("SigLIP 2", end="<eos>", filling="<pad>", clean=small_letters)
-
-
-class Siglip2Embedder(SiglipEmbedder):
+class Siglip2Embedder(SigmoidEncoderModel):
     """A SigLIP 2 checkpoint of fixed resolution: SigLIP's towers, Gemma's vocabulary of many languages.
 
     The checkpoints named "naflex", which keep the aspect ratio of a picture, are refused.
@@ -57,7 +54,7 @@ class Siglip2Embedder(SiglipEmbedder):
         (torch.Size([2, 32]), 'sigmoid')
     """
 
-    _words: ClassVar[Words] = SIGLIP2_WORDS
+    words = Words("SigLIP 2", end="<eos>", filling="<pad>", clean=small_letters)
 
     def _load(self, folder: Path) -> EncoderParts:
         """Load tokenizer, preprocessing and both towers; refuse NaFlex by name."""

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.families.siglip.tiny import save_siglip_files, tiny_card
 from models.families.siglip2.model import Siglip2Embedder, small_letters
 from models.tiny_packages import SENTENCES, finish_package, write_json
+from models.tiny_sigmoid import save_sigmoid_files, tiny_card
 
 if TYPE_CHECKING:
     from models.packages import ModelPackage
@@ -34,7 +34,7 @@ def make_tiny_package(directory: str | Path, *, seed: int = 0) -> ModelPackage:
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    save_siglip_files(folder, _save_vocabulary, seed=seed)
+    save_sigmoid_files(folder, _save_vocabulary, seed=seed)
     return finish_package(
         folder, Siglip2Embedder.from_pretrained, architecture="siglip2", card=tiny_card("SigLIP 2")
     )

@@ -1,13 +1,11 @@
-"""Texts to token numbers as SigLIP and SigLIP 2 were trained: cleaned, ended, filled to one length.
+"""Texts to token numbers for text towers that were trained without a mask (SigLIP, SigLIP 2).
 
-The text tower reads its vector from the last place, filled or not, and looks at the filling as
-it looks at words. So the length is always the same, and nothing is masked.
+Such a tower reads its vector from the last place, filled or not, and looks at the filling as it
+looks at words. So each text is cleaned, ended and filled to one length, and nothing is masked.
 """
 
 from __future__ import annotations
 
-import re
-import string
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,31 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["SIGLIP_WORDS", "SiglipTokens", "Words", "clean_text", "load_tokens"]
+__all__ = ["FilledTokens", "Words", "load_tokens"]
 
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _FRESH_COPY = "Put a fresh copy of the package there."
-
-
-def clean_text(text: str) -> str:
-    """Write a text as SigLIP's were in training: small letters, no punctuation, single spaces.
-
-    Args:
-        text: A text.
-
-    Returns:
-        The text as it is read; "" when nothing but punctuation came.
-
-    Example:
-        >>> clean_text("  A Red   ball, it's ROUND! ")
-        'a red ball its round'
-    """
-    return re.sub(r"\s+", " ", text.lower().translate(_NO_PUNCTUATION)).strip()
 
 
 @dataclass(frozen=True)
 class Words:
-    """What sets the vocabularies of the two generations apart.
+    """What sets the vocabularies of such models apart.
 
     Args:
         name: What to call the model in messages.
@@ -60,10 +41,7 @@ class Words:
     clean: Callable[[str], str]
 
 
-SIGLIP_WORDS = Words("SigLIP", end="</s>", filling="</s>", clean=clean_text)
-
-
-class SiglipTokens:
+class FilledTokens:
     """Texts to token numbers of one fixed length.
 
     Args:
@@ -118,12 +96,12 @@ class SiglipTokens:
             return self._tokenizer.encode(self._clean(text), add_special_tokens=False)
 
 
-def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int) -> SiglipTokens:
+def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int) -> FilledTokens:
     """Read the tokenizer of a package folder.
 
     Args:
         folder: The package folder with ``tokenizer.json``.
-        words: Which generation's vocabulary it must be.
+        words: Which model's vocabulary it must be.
         max_length: L, the number of tokens that the text tower reads.
         vocab_size: Number of tokens that the text tower knows.
 
@@ -139,7 +117,7 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
     if end is None or filling is None:
         raise CorruptedModelPackageError(
             f"The tokenizer in {folder} has no {words.end!r}, so it is not one of {words.name}.",
-            next_step="Load it as the other of the two architectures 'siglip' and 'siglip2'.",
+            next_step="Load it as the architecture that it is; 'siglip' and 'siglip2' are two.",
         )
     largest = max(tokenizer.get_vocab().values())
     if largest >= vocab_size:
@@ -147,7 +125,7 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
             f"The tokenizer in {folder} has tokens up to number {largest}; the network knows {vocab_size}.",
             next_step=_FRESH_COPY,
         )
-    return SiglipTokens(tokenizer, max_length=max_length, end=end, filling=filling, clean=words.clean)
+    return FilledTokens(tokenizer, max_length=max_length, end=end, filling=filling, clean=words.clean)
 
 
 def _read_tokenizer(folder: Path) -> Any:

@@ -5,7 +5,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
-from models.families.siglip.tokens import SIGLIP_WORDS, SiglipTokens, clean_text, load_tokens
+from models.families.siglip.model import SiglipEmbedder, clean_text
+from models.filled_tokens import FilledTokens, load_tokens
 
 WORDS = ["<unk>", "</s>", "▁a", "▁red", "▁ball", "▁its", "▁round"]
 
@@ -18,7 +19,7 @@ def word_tokenizer():
 
 @pytest.fixture
 def tokens():
-    return SiglipTokens(word_tokenizer(), max_length=6, end=1, filling=1, clean=clean_text)
+    return FilledTokens(word_tokenizer(), max_length=6, end=1, filling=1, clean=clean_text)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def folder(tmp_path):
 
 
 def load(folder, **given):
-    return load_tokens(folder, SIGLIP_WORDS, **{"max_length": 6, "vocab_size": len(WORDS), **given})
+    return load_tokens(folder, SiglipEmbedder.words, **{"max_length": 6, "vocab_size": len(WORDS), **given})
 
 
 @pytest.mark.parametrize(
