@@ -103,7 +103,8 @@ def negotiate(target: Target, demands: Demands, runtime: Runtime) -> tuple[Candi
         runtime: What this machine can run.
 
     Returns:
-        All candidates: accepted ones first, in the order to try them.
+        All candidates: accepted ones first, in the order to try them; then those with the fewest
+        reasons against them.
     """
     if target.code is not None:
         return (_code_candidate(target, demands, runtime),)
@@ -237,11 +238,11 @@ def _code_candidate(target: Target, demands: Demands, runtime: Runtime) -> Candi
     )
 
 
-def _order(one: Candidate, best: str) -> tuple[bool, bool, bool, int, str, str]:
-    """Usable ones first; what is here, then what uses the accelerator, then by backend and name."""
+def _order(one: Candidate, best: str) -> tuple[int, bool, bool, int, str, str]:
+    """Few reasons first; what is here, then what uses the accelerator, then by backend and name."""
     slower = best != "cpu" and one.device == "cpu"
     rank = _RANK.index(BackendType(one.backend))
-    return (not one.accepted, one.download_bytes is not None, slower, rank, one.class_name, one.package)
+    return (len(one.reasons), one.download_bytes is not None, slower, rank, one.class_name, one.package)
 
 
 def _by_name(candidates: list[Candidate]) -> dict[str, tuple[str, ...]]:
