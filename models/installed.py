@@ -15,7 +15,7 @@ from models.errors import (
     ModelPackageError,
     PackageNotFoundError,
 )
-from models.locations import EXPORTED_BACKENDS, MODELS_ENV, package_path
+from models.locations import EXPORTED_BACKENDS, MODELS_ENV, models_root, package_path
 from models.manifest import MANIFEST_NAME, PackageFile, file_sha256
 from models.package_files import ModelPackage, unlisted_weights
 from models.reprs import html_table, text_table
@@ -108,28 +108,6 @@ def find_package(card: "ModelCard", model_dir: str | Path | None = None) -> Mode
     return package
 
 
-def find_packages(card: "ModelCard", model_dir: str | Path | None = None) -> tuple[ModelPackage, ...]:
-    """Open all packages of a model: the one in its home format, and those exported beside it.
-
-    Args:
-        card: The model.
-        model_dir: Folder to look in instead of the default one.
-
-    Returns:
-        The packages that are there, none of them verified; the home package first.
-
-    Raises:
-        CorruptedModelPackageError: If the manifest of one is missing, malformed, or of another
-            model.
-    """
-    found = [find_package(card, model_dir)] if package_path(card, model_dir).is_dir() else []
-    for backend in EXPORTED_BACKENDS:
-        path = package_path(card, model_dir, backend)
-        if path.is_dir():
-            found.append(_exported(path, card, backend))
-    return tuple(found)
-
-
 def installed_package(card: "ModelCard", model_dir: str | Path | None = None) -> ModelPackage | None:
     """Open the home package of a model if it is here, of this model, and every file has its size.
 
@@ -149,6 +127,19 @@ def installed_package(card: "ModelCard", model_dir: str | Path | None = None) ->
     if (manifest.model_id, manifest.architecture) != (card.model_id, card.architecture):
         return None
     return package if all(_status(path, file) == "ok" for file in manifest.files) else None
+
+
+def installed_ids(model_dir: str | Path | None = None) -> list[str]:
+    """List what lies in the folder for models, damaged or not, exported packages too.
+
+    Args:
+        model_dir: Folder to look in instead of the default one.
+
+    Returns:
+        ``<org>/<name>`` of each folder with a manifest, sorted.
+    """
+    found = (path.parent for path in models_root(model_dir).glob(f"*/*/{MANIFEST_NAME}"))
+    return sorted(f"{one.parent.name}/{one.name}" for one in found if not one.name.startswith("."))
 
 
 def check_package(package: ModelPackage, *, full: bool = False) -> VerificationReport:
@@ -195,17 +186,6 @@ def remove_folders(card: "ModelCard", model_dir: str | Path | None = None) -> in
         raise PackageNotFoundError(f"Nothing of {card.model_id} is on this machine; {home} is no package.")
     with package_lock(home, Watch(card.model_id)), disk_errors(home):
         return _remove(folders)
-
-
-def _exported(path: Path, card: "ModelCard", backend: str) -> ModelPackage:
-    """Open an exported package and see that it is one of this model and backend."""
-    package = ModelPackage.open(path)
-    said = (package.manifest.architecture, package.manifest.backend)
-    if said != (card.architecture, backend):
-        raise CorruptedModelPackageError(
-            f"{path} holds {said[0]!r} for {said[1]!r}; {card.architecture!r} for {backend!r} belongs there."
-        )
-    return package
 
 
 def _how_to_get(card: "ModelCard") -> str:

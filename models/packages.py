@@ -24,11 +24,12 @@ from models.installed import (
     VerificationReport,
     check_package,
     find_package,
-    find_packages,
+    installed_ids,
     installed_package,
     remove_folders,
 )
 from models.locations import models_root, package_path
+from models.manifest import MANIFEST_NAME
 from models.package_files import ModelPackage, write_manifest
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
     "VerificationReport",
     "download_package",
     "find_package",
-    "find_packages",
+    "installed_ids",
     "is_installed",
     "models_root",
     "offline",
@@ -188,17 +189,25 @@ def _request(model: str | ModelCard, model_dir: str | Path | None, revision: str
     from models.catalog import CATALOG, COMPANIONS
 
     cards = {**COMPANIONS, **CATALOG}
-    if isinstance(model, str) and model not in cards:
+    card = cards.get(model) or _card_here(model, model_dir) if isinstance(model, str) else model
+    if card is None:
         raise ModelNotFoundError(
             f"Unknown model {model!r}.",
             next_step="AutoModel.list_available_models() lists the ids; pass a ModelCard for another one.",
         )
-    card = cards[model] if isinstance(model, str) else model
     if not isinstance(card, ModelCard):
         raise InvalidParameterError(f"A model id or a ModelCard was expected; {model!r} came.")
     if card.source == "hub" and not _MODEL_ID.match(card.model_id):
         raise InvalidParameterError(f"{card.model_id!r} cannot be the id of a model on the hub (org/name).")
     return Request(card, cards, model_dir, revision or None)
+
+
+def _card_here(model_id: str, model_dir: str | Path | None) -> ModelCard | None:
+    """Make the card of a model that was fetched with a card of its own, from its manifest."""
+    if not _MODEL_ID.match(model_id) or not (models_root(model_dir) / model_id / MANIFEST_NAME).is_file():
+        return None
+    said = ModelPackage.open(models_root(model_dir) / model_id).manifest
+    return ModelCard(model_id, said.architecture, said.task_type, (said.backend,), revision=said.revision)
 
 
 def _hub() -> Hub:

@@ -14,7 +14,7 @@ import typer
 from workbench import commands
 from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
 from workbench.errors import WorkbenchError
-from workbench.new_model import new
+from workbench.models_commands import Json, models_app
 from workbench.terminal import Terminal
 
 app = typer.Typer(
@@ -27,11 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-models_app = typer.Typer(help="List the models, or show one of them.", rich_markup_mode="rich")
 app.add_typer(models_app, name="models")
-models_app.command("new")(new)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 Sources = Annotated[
     list[str] | None,
     typer.Argument(metavar="SOURCE", help="Files, folders or patterns such as 'films/*.mp4'."),
@@ -198,23 +195,6 @@ def rank(
         Terminal(as_json=as_json), work, prompts, out, top=top, templates=template, negatives=negative
     )
     raise typer.Exit(code)
-
-
-@models_app.callback(invoke_without_command=True)
-def models(ctx: typer.Context, *, as_json: Json = False) -> None:
-    """List the models, or show one of them."""
-    if ctx.invoked_subcommand is None:
-        commands.show_models(Terminal(as_json=as_json))
-
-
-@models_app.command("show")
-def show_model(
-    model_id: Annotated[str, typer.Argument(help="Id of a model, or ./folder of a model package.")],
-    *,
-    as_json: Json = False,
-) -> None:
-    """Show one model: what it takes, what it would run on, and what was turned down."""
-    commands.show_model(Terminal(as_json=as_json), model_id)
 
 
 @app.command()

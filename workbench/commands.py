@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.reprs import readable_size
 from workbench.errors import InvalidParameterError, NothingToEmbedError
 from workbench.ranking_view import Reason, ranking_document, show_ranking, skipped_records, write_ranking
 from workbench.terminal import Terminal
@@ -104,50 +103,6 @@ def run_rank(
         terminal.note(f"Written: {out}")
     terminal.json(ranking_document(ranking, top, skipped))
     return _exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped)
-
-
-def show_models(terminal: Terminal) -> None:
-    """List the models that can be asked for by id."""
-    from models import AutoModel
-
-    cards = AutoModel.list_available_models()
-    rows = [
-        [
-            (card.model_id, "bold"),
-            ", ".join(card.modalities),
-            str(card.embedding_dim or ""),
-            str(card.num_frames),
-            readable_size(card.size_bytes),
-            card.license,
-            card.source,
-        ]
-        for card in cards
-    ]
-    terminal.table(["model", "takes", "dims>", "frames>", "size>", "licence", "source"], rows)
-    terminal.json([asdict(card) for card in cards])
-
-
-def show_model(terminal: Terminal, model_id: str) -> None:
-    """Show a model's card, what would be loaded, and why the rest was turned down."""
-    from models import AutoModel
-
-    found = AutoModel.describe(model_id)
-    terminal.table(["", ""], [[(title, "bold"), text] for title, text in found.card.rows()])
-    for one in found.candidates:
-        verdict = "would be loaded" if one is found.chosen else "; ".join(one.reasons) or "possible"
-        terminal.say(f"{one.backend}: {one.class_name}: {verdict}")
-    if found.problem:
-        terminal.warn(found.problem)
-    candidates = [
-        {
-            "backend": str(one.backend),
-            "class": one.class_name,
-            "accepted": one.accepted,
-            "reasons": list(one.reasons),
-        }
-        for one in found.candidates
-    ]
-    terminal.json({"card": asdict(found.card), "candidates": candidates, "problem": found.problem})
 
 
 def _load_model(work: Work) -> Any:

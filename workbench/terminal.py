@@ -31,6 +31,11 @@ class Terminal:
         self._out = Console(highlight=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+    @property
+    def errors(self) -> Console:
+        """The console of stderr, for progress bars."""
+        return self._err
+
     def say(self, text: str = "", style: str = "") -> None:
         """Print one line of the result; left out where JSON was asked for."""
         if not self.as_json:

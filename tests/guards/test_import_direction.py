@@ -23,7 +23,10 @@ ONLY = {
         "Run packages by AutoModel: no telemetry there.",
     ),
     "matplotlib": (r"workbench/plots\.py", "Draw in workbench/plots.py: arrays in, Figure out."),
-    "typer": (r"workbench/(cli|commands|doctor|lab|demo)\.py", "Keep the command line in workbench/cli.py."),
+    "typer": (
+        r"workbench/(cli|models_commands|new_model)\.py",
+        "Keep the command line in workbench/cli.py.",
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from models.registry import register_model, unregister_model
 from tests.fakes import COLOR_WORDS, MeanColorModel
+from tests.hub.fixtures import hub  # noqa: F401 - a fixture for the tests of this folder
 from workbench.media.sources import load_clips
 from workbench.session import Session
 

@@ -69,7 +69,7 @@ def test_main__a_defect_is_a_message_and_debug_shows_the_trace(run, monkeypatch)
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("workbench.commands.show_models", broken)
+    monkeypatch.setattr("workbench.models_commands.show_models", broken)
     code, _, err = run("models")
     assert code == 1
     assert "ZeroDivisionError: planted" in err
