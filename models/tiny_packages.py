@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from models.known_answers import record_known_answers
@@ -85,31 +88,21 @@ def save_clip_vocabulary(folder: Path, *, vocab_size: int = 640, max_length: int
     Args:
         folder: Where ``vocab.json``, ``merges.txt``, ``tokenizer.json`` and
             ``tokenizer_config.json`` are written.
-        vocab_size: Number of tokens wanted, at least 514: the bytes, alone and at a word's end.
+        vocab_size: Number of tokens, at least 514: the bytes, alone and at a word's end, and two marks.
         max_length: Number of tokens that the text tower reads.
 
     Returns:
         Numbers for the text tower's configuration: vocab_size, bos_token_id, eos_token_id and
         pad_token_id.
     """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import pre_tokenizers
     from transformers import CLIPTokenizer
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    learner.normalizer = normalizers.Lowercase()
-    learner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    room = vocab_size - 2 - len(letters)  # the two marks; and every byte at a word's end
-    trainer = trainers.BpeTrainer(
-        vocab_size=room, initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False
-    )
-    learner.train_from_iterator(SENTENCES, trainer)
-    merges = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
-    names = [*dict.fromkeys(tokens), "<|startoftext|>", "<|endoftext|>"]
-    vocab = {token: number for number, token in enumerate(names)}
+    ends = [f"{letter}</w>" for letter in letters]
+    merges = _learn_merges(vocab_size - len(letters) - len(ends) - 2)
+    tokens = [*letters, *ends, *map("".join, merges), "<|startoftext|>", "<|endoftext|>"]
+    vocab = {token: number for number, token in enumerate(tokens)}
     write_json(folder / "vocab.json", vocab)
     lines = "\n".join(" ".join(pair) for pair in merges)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
@@ -118,6 +111,38 @@ def save_clip_vocabulary(folder: Path, *, vocab_size: int = 640, max_length: int
         tokenizer(vocab=vocab, merges=merges, model_max_length=max_length).save_pretrained(folder)
     last = len(vocab) - 1
     return {"vocab_size": len(vocab), "bos_token_id": last - 1, "eos_token_id": last, "pad_token_id": last}
+
+
+def _learn_merges(count: int) -> list[tuple[str, str]]:
+    """Learn which neighbours to join, the most frequent first and ties by the alphabet.
+
+    The learner of the tokenizers library breaks ties by chance: a package would differ each time.
+    """
+    words = Counter(re.findall(r"[a-z]+", " ".join(SENTENCES)))
+    split = {word: [*word[:-1], f"{word[-1]}</w>"] for word in words}
+    merges: list[tuple[str, str]] = []
+    while len(merges) < count:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, parts in split.items():
+            for pair in pairwise(parts):
+                pairs[pair] += words[word]
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        split = {word: _joined(parts, best) for word, parts in split.items()}
+    return merges
+
+
+def _joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
+    """Join a pair wherever it stands."""
+    joined: list[str] = []
+    for part in parts:
+        if joined and (joined[-1], part) == pair:
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined
 
 
 def write_json(path: Path, content: Any) -> None:
