@@ -5,13 +5,22 @@ them there is still evidence: names of colours, and what reaches the network. Wh
 anything the report says that, too.
 """
 
+from collections.abc import Sequence
 from itertools import permutations
 
 import numpy as np
 
 from models.conformance_checks import SAME, need
 from models.conformance_pixels import RECIPES, Pixels, pixels_seen, stated_normalisation
-from models.conformance_probes import NotApplicableError, Probe, Side, distance, plain_pictures
+from models.conformance_probes import (
+    HEIGHT,
+    WIDTH,
+    NotApplicableError,
+    Probe,
+    Side,
+    distance,
+    plain_pictures,
+)
 from models.known_answers import known_answer_drift, known_answer_frames
 
 _LOW_SAME = 0.02  # in 16 bits two ways to the same row differ by rounding
@@ -26,6 +35,7 @@ _COLORS = {
     "black": (0, 0, 0),
 }
 _TRADED = {"red": "blue", "blue": "red", "yellow": "cyan", "cyan": "yellow"}
+_PHRASE = "a {} circle"
 _CHANCE = 1e-3  # a text tower that knows no colours would look as if it did this rarely
 _CLEAR = 0.9
 _MEND = "Hand RGB to the network, as it comes."
@@ -89,17 +99,18 @@ def color_problems(probe: Probe) -> list[str]:
 
 
 def color_names_problems(probe: Probe) -> list[str]:
-    """Plain red is nearer to the text "red" than to "blue", and blue the other way round."""
+    """A red disc is nearer to "a red circle" than to "a blue circle", and a blue one the other way round."""
     side, texts = need(probe.pictures), need(probe.side("texts"))
-    pictures = plain_pictures(side, probe.num_frames, [_COLORS["red"], _COLORS["blue"]])
-    (red_red, red_blue), (blue_red, blue_blue) = side.rows(pictures) @ texts.rows(["red", "blue"]).T
+    names = ["red", "blue"]
+    words = texts.rows([_PHRASE.format(name) for name in names])
+    (red_red, red_blue), (blue_red, blue_blue) = side.rows(_discs(probe, side, names)) @ words.T
     return [] if red_red + blue_blue > red_blue + blue_red else ["It cannot name red and blue."]
 
 
 def frame_order_problems(probe: Probe) -> list[str]:
     """A clip played backwards has another vector."""
     side = need(probe.side("clips"))
-    moving = [known_answer_frames("moving-square", (probe.num_frames, 48, 64, 3))]
+    moving = [known_answer_frames("moving-square", (probe.num_frames, HEIGHT, WIDTH, 3))]
     off = distance(side.rows(moving), side.rows([clip[::-1].copy() for clip in moving]))
     return [] if off > _threshold(probe) else ["A clip and its reverse have the same vector."]
 
@@ -131,13 +142,13 @@ def _names_exchanged(probe: Probe, side: Side, texts: Side) -> bool | None:
     The names are shuffled in all ways: a model that knows colours does best with the right one,
     or, with red and blue exchanged, with the exchanged one.
     """
-    nonsense = texts.rows(["qzxv"])
-    words = texts.rows(list(_COLORS))
+    nonsense = texts.rows([_PHRASE.format("qzxv")])
+    words = texts.rows([_PHRASE.format(name) for name in _COLORS])
     apart = np.linalg.norm(words - nonsense, axis=1)
     known = [name for name, off in zip(_COLORS, apart, strict=True) if off > _threshold(probe)]
     if not {"red", "blue"} <= set(known) or len(known) < 3:
         return None
-    pictures = _spread(side.rows(plain_pictures(side, probe.num_frames, [_COLORS[name] for name in known])))
+    pictures = _spread(side.rows(_discs(probe, side, known)))
     names = _spread(words[[list(_COLORS).index(name) for name in known]])
     cosines = pictures @ names.T
     if _stands_out(cosines, list(range(len(known)))):
@@ -156,6 +167,16 @@ def _stands_out(cosines: np.ndarray, order: list[int]) -> bool:
     shuffles = np.array(list(permutations(range(len(order)))))
     sums = cosines[places, shuffles].sum(axis=1)
     return bool((sums >= cosines[places, order].sum() - 1e-9).mean() <= _CHANCE)
+
+
+def _discs(probe: Probe, side: Side, names: Sequence[str]) -> list[np.ndarray]:
+    """Pictures of a disc in each colour before grey."""
+    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+    inside = (rows - HEIGHT / 2) ** 2 + (columns - WIDTH / 2) ** 2 < (HEIGHT / 3) ** 2
+    pictures = plain_pictures(side, probe.num_frames, [(128, 128, 128)] * len(names))
+    for picture, name in zip(pictures, names, strict=True):
+        picture[..., inside, :] = _COLORS[name]
+    return pictures
 
 
 def _spread(rows: np.ndarray) -> np.ndarray:
