@@ -124,15 +124,15 @@ def _check_model(model: Any, backend: BackendType) -> None:
     from models.exported.model import ExportedDualEncoder
 
     kind = type(model).__name__
-    if not isinstance(model, DualEncoderModel) or not callable(getattr(model, "read_tokens", None)):
-        raise ModelExportError(
-            f"{kind} cannot be exported: only image-text models of two towers that read their texts with "
-            "read_tokens(folder, max_length=, vocab_size=) can."
-        )
     if isinstance(model, ExportedDualEncoder):
         raise ModelExportError(
             f"This {kind} is an exported package already.",
             next_step="Load the model with backend='hugging-face', then export that.",
+        )
+    if not isinstance(model, DualEncoderModel) or not callable(getattr(model, "read_tokens", None)):
+        raise ModelExportError(
+            f"{kind} cannot be exported: only image-text models of two towers that read their texts with "
+            "read_tokens(folder, max_length=, vocab_size=) can."
         )
     formats = {(str(weight.device), str(weight.dtype).removeprefix("torch.")) for weight in _weights(model)}
     if formats != {("cpu", "float32")}:

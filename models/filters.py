@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from models.cards import ModelCard
     from models.package_files import ModelPackage
 
-# What each engine can compute on; one that is not named here can use anything.
+# What each engine can compute on, and in; one that is not named here can use anything.
 BACKEND_DEVICES = {
     BackendType.ONNX: ("cpu",),
     BackendType.OPENVINO: ("cpu",),
     BackendType.TRT: ("cuda",),
+}
+BACKEND_DTYPES = {
+    BackendType.ONNX: ("float32",),
+    BackendType.OPENVINO: ("float32", "bfloat16"),
 }
 
 
@@ -68,6 +73,23 @@ class Offer:
     absent: bool = False
 
 
+def engine_devices(backend: BackendType) -> tuple[str, ...] | None:
+    """The kinds of devices that a backend's library computes on, as it is installed here.
+
+    Args:
+        backend: The backend.
+
+    Returns:
+        Kinds as in "cpu", "cuda"; None for any.
+
+    Example:
+        >>> engine_devices(BackendType.OPENVINO)
+        ('cpu',)
+    """
+    kinds = BACKEND_DEVICES.get(backend)
+    return ("cpu", "cuda") if backend is BackendType.ONNX and _has_onnxruntime_gpu() else kinds
+
+
 def usable_device(backend: BackendType, wanted: str, runtime: Runtime) -> str | None:
     """The device that a backend would take.
 
@@ -79,7 +101,7 @@ def usable_device(backend: BackendType, wanted: str, runtime: Runtime) -> str | 
     Returns:
         Name of the device; None when the backend cannot compute on what is wanted.
     """
-    kinds = BACKEND_DEVICES.get(backend)
+    kinds = engine_devices(backend)
     if wanted != "auto":
         return wanted if kinds is None or wanted.partition(":")[0] in kinds else None
     here = (name for name in runtime.device_names if kinds is None or name.partition(":")[0] in kinds)
@@ -129,7 +151,11 @@ def _place_reasons(offer: Offer, demands: Demands) -> Iterator[tuple[str, str]]:
     if offer.unusable is not None:
         yield "package", str(offer.unusable)
     if offer.absent:
-        yield "package", "There is no package of the model for this backend."
+        made = f" export_package(model, backend={offer.backend.value!r}) makes one."
+        yield (
+            "package",
+            f"There is no package of the model for this backend.{made if offer.backend in _EXTRAS else ''}",
+        )
     if offer.remote and demands.local_files_only:
         fetch = f"`workbench models download {offer.card.model_id}` fetches it"
         yield "package", f"The package is not on this machine, and the network may not be used; {fetch}."
@@ -144,9 +170,12 @@ def _device_reasons(offer: Offer, demands: Demands, runtime: Runtime) -> Iterato
         return
     device = usable_device(offer.backend, wanted, runtime)
     if device is None:
-        kinds = ", ".join(BACKEND_DEVICES[offer.backend])
+        kinds = ", ".join(engine_devices(offer.backend) or ())
         asked = "this machine has none" if wanted == "auto" else f"{wanted!r} was asked for"
         yield "device", f"Backend '{offer.backend}' computes on {kinds} only; {asked}."
+    elif demands.dtype not in ("auto", *BACKEND_DTYPES.get(offer.backend, (demands.dtype,))):
+        formats = " and ".join(BACKEND_DTYPES[offer.backend])
+        yield "dtype", f"Backend '{offer.backend}' computes in {formats} only, not in {demands.dtype}."
     elif demands.dtype == "float16" and device == "cpu":
         yield "dtype", "A processor computes float16 slowly and not everywhere; take bfloat16 or float32."
     elif demands.dtype == "bfloat16" and getattr(runtime.device(device), "bfloat16", None) is False:
@@ -161,6 +190,11 @@ def _package_reasons(offer: Offer, demands: Demands) -> Iterator[tuple[str, str]
     revision = offer.card.revision if offer.package is None else offer.package.manifest.revision
     if demands.revision and not offer.remote and not revision.startswith(demands.revision):
         yield "revision", f"Revision {demands.revision!r} was asked for; this is {revision!r}."
+    elif not demands.revision and offer.package is not None and revision != offer.card.revision:
+        yield (
+            "revision",
+            f"It is of revision {revision!r}, the model of {offer.card.revision!r}: export it again.",
+        )
 
 
 def _memory_reasons(offer: Offer, demands: Demands, runtime: Runtime) -> Iterator[tuple[str, str]]:
@@ -173,6 +207,14 @@ def _memory_reasons(offer: Offer, demands: Demands, runtime: Runtime) -> Iterato
             "memory",
             f"It needs at least {readable_size(needed)} ({why}); {readable_size(free)} are free on {device}.",
         )
+
+
+def _has_onnxruntime_gpu() -> bool:
+    """Whether the build of onnxruntime for CUDA is installed; it is a distribution of its own."""
+    try:
+        return bool(metadata.version("onnxruntime-gpu"))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def _importable(entry: RegistryEntry) -> bool:

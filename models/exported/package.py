@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from models.errors import ModelExportError, WorkbenchError
 from models.exported.record import RECORD_NAME
-from models.locations import models_root
 from models.package_files import WEIGHT_SUFFIXES, ModelPackage
 
 if TYPE_CHECKING:
@@ -22,20 +21,16 @@ __all__ = ["copy_readable_files", "default_directory", "in_place_of"]
 
 
 def default_directory(source: ModelPackage, backend: str) -> Path:
-    """Say where the exported package of a package belongs, so that ``AutoModel`` finds it.
+    """Say where the exported package of a package belongs: beside it, where ``AutoModel`` looks.
 
     Args:
         source: The model's own package.
         backend: "onnx" or "openvino".
 
     Returns:
-        ``<org>/<name>--<backend>`` in the folder of packages that the model came from; in the
-        default one for a package that lies somewhere else.
+        ``<org>/<name>--<backend>`` beside ``<org>/<name>``.
     """
-    parts = tuple(source.manifest.model_id.split("/"))
-    kept_as_id = source.directory.parts[-len(parts) :] == parts
-    home = source.directory if kept_as_id else models_root().absolute().joinpath(*parts)
-    return home.with_name(f"{home.name}--{backend}")
+    return source.directory.with_name(f"{source.directory.name}--{backend}")
 
 
 def copy_readable_files(source: ModelPackage, folder: Path) -> None:
