@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from models.auto import AutoModel, ModelDescription
+    from models.auto import AutoModel
     from models.base import (
         EmbeddingSpace,
         ImageEmbeddingModel,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TextOnlyOCRModel,
     )
     from models.conformance import ConformanceReport, check_model
+    from models.description import ModelDescription
     from models.export import export_package
     from models.predictions import (
         ClassificationPrediction,
@@ -62,7 +63,7 @@ _EXPORTS = {
     "KeyPointsDetectionModel": "models.categories",
     "LazyClass": "models.registry",
     "ModelCard": "models.catalog",
-    "ModelDescription": "models.auto",
+    "ModelDescription": "models.description",
     "ModelInterface": "models.base",
     "MultiLabelClassificationModel": "models.categories",
     "MultiLabelClassificationPrediction": "models.predictions",

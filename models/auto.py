@@ -1,22 +1,19 @@
 """AutoModel: from an id or a folder to a model that is ready to use."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from models import probes
 from models.backends import BackendType
 from models.cards import ModelCard
-from models.description import ModelDescription
-from models.errors import InvalidParameterError, WorkbenchError
-from models.filters import Demands
-from models.negotiation import Candidate, negotiate, require_accepted
-from models.packages import offline
-from models.runtime import check_dtype, describe_runtime, pick_device
-from models.targets import find_target, known_cards, settle_revision
-from models.unlisted import Stated
+from models.errors import WorkbenchError
+from models.targets import Stated, find_target, known_cards
 
-__all__ = ["AutoModel", "Candidate", "ModelDescription"]
+if TYPE_CHECKING:
+    from models.description import ModelDescription
+
+__all__ = ["AutoModel"]
+
+# Listing the models takes nothing but their cards: what decides and loads is imported when it is used.
 
 
 class AutoModel:
@@ -80,25 +77,24 @@ class AutoModel:
             1
         """
         from models.loading import LoadOptions, load_first
+        from models.negotiation import negotiate, require_accepted
+        from models.requests import read_demands, settle_revision
+        from models.runtime import describe_runtime, pick_device
 
-        stated, own = _stated(model_kwargs)
-        wanted = _demands(
-            backend,
-            device,
-            dtype,
-            revision,
-            local_files_only=local_files_only,
-            allow_local_code=allow_local_code,
+        wanted = read_demands(
+            backend, device, dtype, revision, offline=local_files_only, allow_local_code=allow_local_code
         )
-        target = find_target(model_name_or_path, model_dir, replace(stated, backend=wanted.backend))
+        stated = Stated(model_kwargs.get("architecture"), model_kwargs.get("task_type"), wanted.backend)
+        target = find_target(model_name_or_path, model_dir, stated)
         if target.code is not None:
             target.code.require(allowed=allow_local_code)
+        taken = ("architecture", "task_type") if target.stated else ()
         options = LoadOptions(
             device=pick_device(device),
             dtype=wanted.dtype,
             model_dir=model_dir,
             demands=settle_revision(wanted, target.card, model_dir),
-            model_kwargs=own if target.stated else model_kwargs,
+            model_kwargs={name: value for name, value in model_kwargs.items() if name not in taken},
         )
         candidates = negotiate(target, options.demands, describe_runtime())
         return load_first(target, require_accepted(target, candidates, wanted.backend), options)
@@ -116,7 +112,7 @@ class AutoModel:
         allow_local_code: bool = False,
         architecture: str | None = None,
         task_type: str | None = None,
-    ) -> ModelDescription:
+    ) -> "ModelDescription":
         """Say what ``from_pretrained`` would take, and why not everything else. Loads nothing.
 
         Args:
@@ -142,20 +138,20 @@ class AutoModel:
             >>> AutoModel.describe("workbench/spriteclip-tiny").card.architecture
             'spriteclip'
         """
-        stated = Stated(architecture, task_type)
-        demands = _demands(
-            backend,
-            device,
-            dtype,
-            revision,
-            local_files_only=local_files_only,
-            allow_local_code=allow_local_code,
+        from models import probes
+        from models.description import ModelDescription
+        from models.negotiation import negotiate, require_accepted
+        from models.requests import read_demands
+        from models.runtime import describe_runtime
+
+        wanted = read_demands(
+            backend, device, dtype, revision, offline=local_files_only, allow_local_code=allow_local_code
         )
-        target = find_target(model_name_or_path, model_dir, replace(stated, backend=demands.backend))
+        target = find_target(model_name_or_path, model_dir, Stated(architecture, task_type, wanted.backend))
         runtime = describe_runtime(probe_devices=probes.accelerator_possible())
-        candidates = negotiate(target, demands, runtime)
+        candidates = negotiate(target, wanted, runtime)
         try:
-            chosen, problem = require_accepted(target, candidates, demands.backend)[0], ""
+            chosen, problem = require_accepted(target, candidates, wanted.backend)[0], ""
         except WorkbenchError as error:
             chosen, problem = None, str(error)
         return ModelDescription(target.card, candidates, chosen, runtime, problem)
@@ -172,33 +168,3 @@ class AutoModel:
             True
         """
         return known_cards()
-
-
-def _demands(
-    backend: str | BackendType,
-    device: Any,
-    dtype: Any,
-    revision: str | None,
-    *,
-    local_files_only: bool | None,
-    allow_local_code: bool,
-) -> Demands:
-    """Read and check what the caller insists on."""
-    if local_files_only not in (None, True, False):
-        raise InvalidParameterError(f"local_files_only is a bool or None; {local_files_only!r} came.")
-    if revision is not None and not (isinstance(revision, str) and revision.strip()):
-        raise InvalidParameterError(f"revision is a commit, or how it starts; {revision!r} came.")
-    return Demands(
-        backend=None if str(backend).strip().lower() == "auto" else BackendType.parse(backend),
-        device=str(device).strip().lower(),
-        revision=revision,
-        allow_local_code=allow_local_code,
-        dtype=check_dtype(dtype),
-        local_files_only=bool(local_files_only) or offline(),
-    )
-
-
-def _stated(model_kwargs: dict[str, Any]) -> tuple[Stated, dict[str, Any]]:
-    """Take what is said about the files out of the model's own options."""
-    own = {name: value for name, value in model_kwargs.items() if name not in ("architecture", "task_type")}
-    return Stated(model_kwargs.get("architecture"), model_kwargs.get("task_type")), own

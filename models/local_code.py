@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from models.catalog import ModelCard, card_fields
+from models.cards import ModelCard, card_fields
 from models.errors import CorruptedModelPackageError, ForbiddenLocalCodePackageAccessError
 from models.manifest import is_safe_path
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.catalog import ModelCard, card_fields
+from models.cards import ModelCard, card_fields
 from models.errors import InvalidParameterError, ModelLoadingError
-from models.packages import ModelPackage
+from models.package_files import ModelPackage
 
 Provider = Callable[[str], "ModelCard | str | os.PathLike[str] | None"]
 

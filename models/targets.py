@@ -16,17 +16,15 @@ from models.errors import (
     ModelPackageError,
     PackageNotFoundError,
 )
-from models.filters import Demands
 from models.local_code import CodePackage, read_code_package, read_config
-from models.locations import EXPORTED_BACKENDS, models_root
+from models.locations import EXPORTED_BACKENDS, models_root, package_path
 from models.manifest import MANIFEST_NAME, is_safe_path
-from models.packages import ModelPackage, find_package, package_path, plan_download
+from models.package_files import ModelPackage
 from models.providers import package_card, provided_card
 from models.registry import registered_cards
 from models.unlisted import Stated, settled, stated_checkpoint, stated_folder, unlisted_folder
 
 _PATH = re.compile(r"^(\.{1,2}$|\.{1,2}[/\\]|~|/|\\|[A-Za-z]:[/\\])")
-_COMMIT = re.compile(r"^[0-9a-f]{4,40}$")
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -106,27 +104,6 @@ def find_target(
     return _target_of_id(model_name_or_path, model_dir, said)
 
 
-def settle_revision(demands: Demands, card: ModelCard, model_dir: str | Path | None = None) -> Demands:
-    """Turn the name of a branch or tag of the hub into the commit that it is now.
-
-    Args:
-        demands: What the caller insists on.
-        card: The model.
-        model_dir: Folder that holds packages.
-
-    Returns:
-        The demands, with a full commit where the hub could be asked.
-
-    Raises:
-        ModelRetrievalError: If the hub does not know the name, or the package here is of another
-            commit.
-    """
-    revision = demands.revision
-    if revision is None or _COMMIT.match(revision) or card.source != "hub" or demands.local_files_only:
-        return demands
-    return replace(demands, revision=plan_download(card, model_dir=model_dir, revision=revision).revision)
-
-
 def known_cards(model_dir: str | Path | None = None) -> list[ModelCard]:
     """List the catalogue and what was registered, completed from the packages that are here.
 
@@ -136,8 +113,17 @@ def known_cards(model_dir: str | Path | None = None) -> list[ModelCard]:
     Returns:
         Cards: the catalogue's first, then registered ones in order of registration.
     """
-    catalogue = [_target_of_card(card, model_dir).card for card in CATALOG.values()]
-    return catalogue + registered_cards()
+    return [_listed(card, model_dir) for card in CATALOG.values()] + registered_cards()
+
+
+def _listed(card: ModelCard, model_dir: str | Path | None) -> ModelCard:
+    """Complete a card from its home package, if there is a usable one."""
+    try:
+        folder = package_path(card, model_dir)
+        here = (folder / MANIFEST_NAME).is_file()
+        return _completed(card, [_home(card, model_dir)]) if here else card
+    except ModelPackageError:
+        return card  # asking for this model by its id says what is wrong
 
 
 def _target_of_path(path: Path, stated: Stated) -> Target:
@@ -196,7 +182,7 @@ def _target_of_card(card: ModelCard, model_dir: str | Path | None) -> Target:
         return Target(card)
     missing, unusable, packages = None, [], []
     try:
-        packages.append(_told(find_package(card, model_dir)))
+        packages.append(_home(card, model_dir))
     except PackageNotFoundError as error:
         missing = error
     except ModelPackageError as error:
@@ -205,10 +191,27 @@ def _target_of_card(card: ModelCard, model_dir: str | Path | None) -> Target:
         for backend in EXPORTED_BACKENDS:
             folder = package_path(card, model_dir, backend)
             try:
-                packages += [_told(_exported(folder, card, backend))] if folder.is_dir() else []
+                packages += [_exported(folder, card, backend)] if folder.is_dir() else []
             except ModelPackageError as error:
                 unusable.append(Unusable(folder.name, error))
     return Target(_completed(card, packages), tuple(packages), missing, tuple(unusable))
+
+
+def _home(card: ModelCard, model_dir: str | Path | None) -> ModelPackage:
+    """Open the package in the model's home format."""
+    folder = package_path(card, model_dir)
+    if not folder.is_dir():
+        from models.installed import find_package  # it knows how a missing package comes here
+
+        return find_package(card, model_dir)
+    package = ModelPackage.open(folder)
+    if package.manifest.architecture != card.architecture:
+        raise CorruptedModelPackageError(
+            f"{folder} holds architecture {package.manifest.architecture!r}, but {card.model_id!r} "
+            f"is {card.architecture!r}."
+        )
+    card_fields(package.manifest.card)
+    return package
 
 
 def _exported(folder: Path, card: ModelCard, backend: str) -> ModelPackage:
@@ -220,11 +223,6 @@ def _exported(folder: Path, card: ModelCard, backend: str) -> ModelPackage:
             f"{folder} holds {said[0]!r} for {said[1]!r}; "
             f"{card.architecture!r} for {backend!r} belongs there."
         )
-    return package
-
-
-def _told(package: ModelPackage) -> ModelPackage:
-    """See that what a package says about its card can be said."""
     card_fields(package.manifest.card)
     return package
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -381,9 +383,25 @@ def test_list_available_models__catalogue_then_registered():
     assert ids[-1] == "mine"
 
 
+def test_list_available_models__imports_cards_and_little_else():
+    code = (
+        "import sys; from models import AutoModel; AutoModel.list_available_models();"
+        "print(*(name for name in sys.modules if name.partition('.')[0] in "
+        "('torch', 'numpy', 'transformers', 'huggingface_hub', 'PIL', 'pandas', 'httpx', 'email')),"
+        "*(name for name in sys.modules if name in "
+        "('models.negotiation', 'models.loading', 'models.hub', 'models.runtime')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == [], (
+        f"Listing models imports {done.stdout.strip()}: import it when it is used."
+    )
+
+
 def test_list_available_models__a_broken_package_does_not_hide_the_others(tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text(json.dumps([]))
-    monkeypatch.setattr("models.installed.package_path", lambda *_: Path(tmp_path))
+    monkeypatch.setattr("models.targets.package_path", lambda *_: Path(tmp_path))
     assert AutoModel.list_available_models()[0].model_id == "workbench/spriteclip-tiny"
 
 
