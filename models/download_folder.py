@@ -84,12 +84,14 @@ class PartialFolder:
             FolderNotWritableError: If it cannot be renamed.
         """
         with disk_errors(self.home):
-            (self.path / STATE_NAME).unlink(missing_ok=True)
             save_manifest(self.path, manifest)
             broken = self.home.with_name(f".{self.home.name}.broken-{os.getpid()}")
-            if self.home.is_dir():
+            if self.home.is_symlink():
+                self.home.unlink()
+            elif self.home.is_dir():
                 self.home.rename(broken)
             self.path.rename(self.home)
+            (self.home / STATE_NAME).unlink(missing_ok=True)  # last: killed before, all is still known
             _sync_folder(self.home.parent)
         shutil.rmtree(broken, ignore_errors=True)
 

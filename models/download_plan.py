@@ -39,7 +39,7 @@ class RemoteFile:
 
     Args:
         path: Relative posix path.
-        size: Bytes.
+        size: Bytes; -1 while the hub has not said.
         sha256: Hash of the content, for large files; None when the hub has another one only.
         git_oid: Object id in git, for small files.
     """
@@ -48,6 +48,11 @@ class RemoteFile:
     size: int
     sha256: str | None = None
     git_oid: str | None = None
+
+    @property
+    def verifiable(self) -> bool:
+        """Whether its size and a hash are known."""
+        return self.size >= 0 and bool(self.sha256 or self.git_oid)
 
 
 @dataclass(frozen=True)
@@ -119,10 +124,10 @@ def choose_files(
             and tokenizer files, and safetensors weights before ``.bin`` ones, whole or in shards.
 
     Returns:
-        The chosen files, smallest first.
+        The chosen files.
 
     Raises:
-        HubAnswerError: If a name is not safe on every system, or a number is absurd.
+        HubAnswerError: If a name is not safe on every system, or there are far too many.
         ModelRetrievalError: If there are no weights that can be loaded.
 
     Example:
@@ -140,7 +145,43 @@ def choose_files(
         chosen += _home_weights(model_id, usable)
     else:
         chosen = _by_patterns(model_id, usable, patterns)
-    _check_chosen(model_id, chosen)
+    for file in chosen:
+        _check_name(model_id, file.path)
+    _check_unique(model_id, [file.path for file in chosen])
+    if len(chosen) > MAX_FILES:
+        raise HubAnswerError(
+            f"The hub offers {len(chosen):,} files for {model_id}; a package has at most {MAX_FILES}."
+        )
+    return tuple(chosen)
+
+
+def smallest_first(model_id: str, chosen: Sequence[RemoteFile]) -> tuple[RemoteFile, ...]:
+    """Put chosen files in order, once the hub has said how large they are and what is in them.
+
+    Args:
+        model_id: The repository, for messages.
+        chosen: The files.
+
+    Returns:
+        The files, smallest first.
+
+    Raises:
+        HubAnswerError: If a size is absurd, or a file could not be verified.
+    """
+    for file in chosen:
+        if file.size < 0 or (file.size == 0 and is_weights(file.path)):
+            raise HubAnswerError(f"The hub says {file.path} of {model_id} has {file.size} bytes.")
+        if not file.verifiable:
+            raise HubAnswerError(
+                f"The hub announces no checksum for {file.path} of {model_id}; it cannot be verified.",
+                next_step="Use a hub that does (HF_ENDPOINT).",
+            )
+    total = sum(file.size for file in chosen)
+    if total > MAX_BYTES:
+        raise HubAnswerError(
+            f"The hub offers {readable_size(total)} for {model_id}; "
+            f"a package has at most {readable_size(MAX_BYTES)}."
+        )
     return tuple(sorted(chosen, key=lambda file: (file.size, file.path)))
 
 
@@ -220,26 +261,6 @@ def _check_listing(model_id: str, listed: Sequence[RemoteFile]) -> None:
         climbs = ".." in re.split(r"[/\\]", file.path) or file.path.startswith(("/", "\\"))
         if climbs or not file.path or re.match(r"^[A-Za-z]:", file.path):
             raise HubAnswerError(f"The hub lists {file.path!r} for {model_id}, which leaves the folder.")
-
-
-def _check_chosen(model_id: str, chosen: Sequence[RemoteFile]) -> None:
-    """Refuse names and numbers that cannot become a package."""
-    for file in chosen:
-        _check_name(model_id, file.path)
-        if file.size < 0 or (file.size == 0 and is_weights(file.path)):
-            raise HubAnswerError(f"The hub says {file.path} of {model_id} has {file.size} bytes.")
-        if file.sha256 is None and file.git_oid is None:
-            raise HubAnswerError(
-                f"The hub announces no checksum for {file.path} of {model_id}; it cannot be verified.",
-                next_step="Use a hub that does (HF_ENDPOINT).",
-            )
-    total = sum(file.size for file in chosen)
-    if len(chosen) > MAX_FILES or total > MAX_BYTES:
-        raise HubAnswerError(
-            f"The hub offers {len(chosen):,} files of {readable_size(total)} for {model_id}; "
-            f"a package has at most {MAX_FILES} files and {readable_size(MAX_BYTES)}."
-        )
-    _check_unique(model_id, [file.path for file in chosen])
 
 
 def _check_name(model_id: str, path: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from models.download_checks import check_content, check_shards
 from models.download_folder import PartialFolder, check_room, package_lock
-from models.download_plan import DownloadPlan, RemoteFile, choose_files
+from models.download_plan import DownloadPlan, RemoteFile, choose_files, smallest_first
 from models.download_transfer import checked_entry, disk_errors, fetch_file
 from models.download_watch import Opener, Patience, Watch
 from models.errors import CorruptedModelPackageError, ModelPackageError
@@ -36,6 +36,10 @@ class Hub(Protocol):
 
     def listing(self, model_id: str, revision: str, watch: Watch) -> tuple[str, Sequence[RemoteFile]]:
         """Return the full commit of a revision, and all files of it."""
+        ...
+
+    def described(self, model_id: str, commit: str, file: RemoteFile, watch: Watch) -> RemoteFile:
+        """Return the file with size and hash, asked for by itself where the listing has none."""
         ...
 
     def opener(self, model_id: str, commit: str, file: RemoteFile) -> Opener:
@@ -136,7 +140,8 @@ def make_plan(request: Request, open_hub: OpenHub, watch: Watch) -> DownloadPlan
     if package is not None and not named:
         return _plan_of_installed(request, package, companions)
     model_id = request.card.model_id
-    commit, listed = open_hub().listing(model_id, request.wanted or request.held or DEFAULT_REVISION, watch)
+    hub = open_hub()
+    commit, listed = hub.listing(model_id, request.wanted or request.held or DEFAULT_REVISION, watch)
     if _COMMIT.match(request.wanted) and commit != request.wanted:
         raise RevisionMismatchError(
             f"{request.wanted} of {model_id} was asked for, but the hub answers for {commit}.",
@@ -146,7 +151,8 @@ def make_plan(request: Request, open_hub: OpenHub, watch: Watch) -> DownloadPlan
         if package.manifest.revision != commit:
             raise request.mismatch(package)
         return _plan_of_installed(request, package, companions)
-    files = choose_files(model_id, listed, request.card.file_patterns)
+    chosen = choose_files(model_id, listed, request.card.file_patterns)
+    files = smallest_first(model_id, [hub.described(model_id, commit, file, watch) for file in chosen])
     present = PartialFolder(request.home).present_bytes(files)
     present += sum(plan.present_bytes for plan in companions)
     return DownloadPlan(model_id, commit, files, request.home, present_bytes=present, companions=companions)

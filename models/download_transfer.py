@@ -5,6 +5,7 @@ Only bytes whose hash is the announced one get the file's name.
 
 import errno
 import hashlib
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,7 @@ def fetch_file(
                 raise
             entry = checked_entry(file, incomplete, watch)
             if entry is not None:
+                _keep(incomplete)
                 incomplete.replace(target)
                 return entry
             incomplete.unlink()
@@ -124,6 +126,12 @@ def disk_errors(path: Path) -> Generator[None, None, None]:
             f"{path} cannot be written: {error.strerror or error}.",
             next_step="Choose another folder with model_dir= or EMBEDDING_WORKBENCH_MODELS.",
         ) from error
+
+
+def _keep(path: Path) -> None:
+    """Have the disk keep a file, also when the power fails after its manifest was written."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _receive(

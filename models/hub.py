@@ -5,14 +5,14 @@ The library that speaks to it is handed over by ``models.packages``, its one use
 
 import re
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from models.download_plan import RemoteFile
 from models.download_watch import FileStream, Opener, Patience, Watch
-from models.hub_answers import file_stream, hub_errors, redirected, remote_file
-from models.hub_errors import HubAnswerError, HubUnreachableError
+from models.hub_answers import file_stream, headed_file, hub_errors, redirected, remote_file
+from models.hub_errors import HubAnswerError, HubNotFoundError, HubUnreachableError
 
 MAX_REDIRECTS = 5
 AGENT = "embedding-workbench"
@@ -60,9 +60,33 @@ class HuggingFaceHub:
                 f"The hub answers for {name[:80]!r} when asked for {model_id!r}.",
                 next_step="If the model has moved, ask for it by its new name.",
             )
-        if not files or any(one.size < 0 or not (one.sha256 or one.git_oid) for one in files):
-            files = self._ask(lambda api: _tree(api, model_id, commit), f"the files of {what}", watch)
+        if not all(one.verifiable for one in files) or not files:
+            with suppress(HubNotFoundError):  # a mirror without this part of the API
+                files = self._ask(lambda api: _tree(api, model_id, commit), f"the files of {what}", watch)
         return commit, files
+
+    def described(self, model_id: str, commit: str, file: RemoteFile, watch: Watch) -> RemoteFile:
+        """Learn size and hash of a file by itself, where the listing does not have them.
+
+        Args:
+            model_id: The repository.
+            commit: The full commit.
+            file: A file of it.
+            watch: Stops it.
+
+        Returns:
+            The file with what the hub says about it.
+
+        Raises:
+            ModelRetrievalError: If the hub does not say.
+        """
+        if file.verifiable:
+            return file
+        url, limit_s = self._url(model_id, commit, file), self.patience.answer_s
+        what = f"{file.path} of {model_id}"
+        head = self._ask(lambda _: self.library.get_hf_file_metadata(url, timeout=limit_s), what, watch)
+        with hub_errors(what, self.endpoint):
+            return headed_file(file.path, head)
 
     def opener(self, model_id: str, commit: str, file: RemoteFile) -> Opener:
         """Make the function that opens a file at an offset.
@@ -75,8 +99,12 @@ class HuggingFaceHub:
         Returns:
             Offset -> context manager with the stream.
         """
-        url = self.library.hf_hub_url(model_id, file.path, revision=commit, endpoint=self.endpoint)
+        url = self._url(model_id, commit, file)
         return lambda start: self._open(url, start, commit, f"{file.path} of {model_id}")
+
+    def _url(self, model_id: str, commit: str, file: RemoteFile) -> str:
+        """Address of a file."""
+        return self.library.hf_hub_url(model_id, file.path, revision=commit, endpoint=self.endpoint)
 
     def _ask(self, question: Callable[[Any], Any], what: str, watch: Watch) -> Any:
         """Ask the API; an overloaded hub is asked again, for a while."""
@@ -120,6 +148,7 @@ class HuggingFaceHub:
                 if response.status_code in (301, 302, 303, 307, 308):
                     url, headers = redirected(url, response.headers.get("location", ""), headers, what)
                     continue
+                _check_storage(response, url, self.endpoint, what)
                 stream = file_stream(response, start, what)
                 if stream is not None:
                     yield stream
@@ -139,3 +168,13 @@ def _check_commit(response: Any, commit: str, what: str) -> None:
     stated = response.headers.get("x-repo-commit", commit)
     if stated != commit:
         raise HubAnswerError(f"The hub sends {what} of commit {stated}, not of {commit}.")
+
+
+def _check_storage(response: Any, url: str, endpoint: str, what: str) -> None:
+    """Tell a storage that refuses, often a link that has expired, from a hub that does."""
+    if response.status_code in (401, 403, 404) and not url.startswith(f"{endpoint}/"):
+        raise HubUnreachableError(
+            f"The storage of the hub refuses {what} ({response.status_code}).",
+            next_step="Try again later; what has arrived is kept.",
+            transient=True,
+        )

@@ -52,6 +52,25 @@ def remote_file(entry: Any) -> RemoteFile:
     )
 
 
+def headed_file(path: str, head: Any) -> RemoteFile:
+    """Read what the hub says about one file when asked for its head.
+
+    Args:
+        path: The file.
+        head: Has ``size`` and ``etag``.
+
+    Returns:
+        The file; a size that is missing is -1, a hash that is none is None.
+    """
+    etag = str(head.etag or "").lower()
+    return RemoteFile(
+        path=path,
+        size=head.size if isinstance(head.size, int) else -1,
+        sha256=etag if _SHA256.match(etag) else None,
+        git_oid=etag if _GIT_OID.match(etag) else None,
+    )
+
+
 def file_stream(response: Any, start: int, what: str) -> FileStream | None:
     """Read the head of a response that should bring a file.
 
@@ -167,23 +186,23 @@ _REFUSALS: dict[int | str, tuple[type[ModelRetrievalError], str, str]] = {
     401: (
         GatedModelError,
         (
-            "The hub wants to know who asks for {what}: the model is gated or private, or its id is wrong, or "
-            "the login was not accepted"
+            "The hub wants to know who asks for {what}: the model is gated or private, or its id is wrong, "
+            "or the login was not accepted"
         ),
         (
-            "Accept the conditions on the model's page, then log in: run `hf auth login`, or set HF_TOKEN to a "
-            "valid token with read access."
+            "Accept the conditions on the model's page, then log in: run `hf auth login`, or set HF_TOKEN "
+            "to a valid token with read access."
         ),
     ),
     403: (
         GatedModelError,
         (
-            "The hub does not let this login have {what}: the conditions were not accepted, or the request is "
-            "not granted yet"
+            "The hub does not let this login have {what}: the conditions were not accepted, or the request "
+            "is not granted yet"
         ),
         (
-            "Accept the conditions on the model's page with the same account, and use a token with read access: "
-            "`hf auth login`, or HF_TOKEN."
+            "Accept the conditions on the model's page with the same account, and use a token with read "
+            "access: `hf auth login`, or HF_TOKEN."
         ),
     ),
 }

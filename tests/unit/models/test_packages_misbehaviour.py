@@ -112,6 +112,15 @@ def test_api__without_sizes_the_tree_is_asked(hub, commit):
     good(download_package(CARD))
 
 
+def test_api__of_a_mirror_that_lists_names_only(hub, commit):
+    listing(hub, siblings=[{"rfilename": path} for path in FILES])
+    hub.rule("/tree/", lambda _: refused(404, "", "no such path"))
+    plan = plan_download(CARD)
+    assert {file.path: file.size for file in plan.files} == {path: len(FILES[path]) for path in FILES}
+    assert plan.files[-1].sha256 == sha256(WEIGHTS)
+    good(download_package(CARD))
+
+
 def test_api__no_checksum_is_no_package(hub, commit):
     def bare(request, answer):
         if "/tree/" in request.path:
@@ -120,6 +129,13 @@ def test_api__no_checksum_is_no_package(hub, commit):
 
     listing(hub, siblings=[{"rfilename": path, "size": 3} for path in FILES])
     hub.rules.append(bare)
+    hub.rules.append(
+        lambda request, answer: (
+            replace(answer, headers={"X-Repo-Commit": commit, "ETag": '"1"'})
+            if request.method == "HEAD"
+            else None
+        )
+    )
     refuses(HubAnswerError, "no checksum")
 
 
@@ -238,6 +254,14 @@ def test_gated__the_login_goes_to_the_hub_and_nowhere_else(hub, commit, monkeypa
 def test_refusals__bare_ones_tell_about_the_login(hub, commit, status, path):
     hub.rule(path, lambda _: Answer(status, {"Content-Type": "text/html"}, b"<html>no</html>"))
     assert "hf auth login" in refuses(GatedModelError, str(status)).next_step
+
+
+def test_storage__a_link_that_has_expired_is_asked_for_again(hub, commit):
+    hub.rule(CDN, lambda _: Answer(403, {}, b"<Error>expired</Error>"), times=1)
+    good(download_package(CARD))
+    hub.commit("org/two", FILES)
+    hub.rule(CDN, lambda _: Answer(403, {}, b"<Error>expired</Error>"))
+    refuses(HubUnreachableError, "storage of the hub", replace(CARD, model_id="org/two"))
 
 
 def test_not_found__repository_revision_and_file(hub, commit):
