@@ -92,10 +92,9 @@ def test_record__refuses_what_fails_quick_sanity(bare, fault):
         def _finish(self, rows):
             if fault == "raises":
                 raise RuntimeError("no memory")
-            rows = super()._finish(rows)
-            return rows * {"nan": float("nan"), "long": 3.0}.get(fault, 1.0) + (
-                0.05 * torch.randn_like(rows) if fault == "random" else 0.0
-            )
+            if fault == "random":
+                return super()._finish(rows + 0.2 * torch.randn_like(rows))
+            return super()._finish(rows) * {"nan": float("nan"), "long": 3.0}[fault]
 
     recording = record_in_package(Faulty.from_pretrained(str(bare.directory)), bare)
     assert not recording.recorded
