@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-NAMES = ("import_time", "panel_latency", "engine_memory", "spriteclip_quality")
+NAMES = ("import_time", "panel_latency", "engine_memory", "preprocessing", "spriteclip_quality")
 
 
 def main() -> int:
