@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -13,10 +14,20 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         content: Text, written as UTF-8, or bytes.
     """
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    write_file(path, lambda part: part.write_bytes(data))
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let somebody write a file so that nobody ever sees half of it.
+
+    Args:
+        path: Where to; the folder must be there.
+        write: Called with a path beside it, to write to; what it raises leaves the old file.
+    """
     handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}.")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        write(Path(name))
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)

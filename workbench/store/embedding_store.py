@@ -22,10 +22,11 @@ from workbench.store.provenance import read_provenance, save_provenance
 from workbench.store.records import SpaceInfo, StoreInfo
 from workbench.store.search import SearchResult, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot
-from workbench.store.tables import Table, open_table, row_schema, told_plainly
+from workbench.store.tables import Table, lay_out, open_table, row_schema, told_plainly
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from workbench.media.clips import Clip
 
@@ -109,15 +110,28 @@ class EmbeddingStore:
             return
         with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
             run = save_provenance(self.path / "runs", dict(provenance)) if provenance else ""
-            table = self._table(space, dim=matrix.shape[1])
-            if table is None or table.dim != matrix.shape[1]:
-                have = table.dim if table is not None else 0
-                raise EmbeddingSpaceError(
-                    f"Vectors of {matrix.shape[1]} dimensions came; "
-                    f"those of {space.model_id} here have {have}.",
-                    next_step="Use one model and revision for one embedding space.",
-                )
-            table.write(_rows(list(ids), matrix, clips, run))
+            self._table_for(space, matrix.shape[1]).write(lay_out(list(ids), matrix, clips, run))
+
+    def put_rows(self, space: EmbeddingSpace, rows: "pa.Table") -> None:
+        """Keep rows that another store gave, with everything that is known of them.
+
+        Args:
+            space: Their embedding space.
+            rows: Arrow rows as ``read`` gives them; an id that is there is replaced.
+
+        Raises:
+            EmbeddingSpaceError: If vectors of that space have another D.
+            StoreError: If the disk is full or the folder may not be written.
+        """
+        dim = rows.schema.field("vector").type.list_size
+        with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
+            self._table_for(space, dim).write(rows)
+
+    def read(self, space: EmbeddingSpace) -> "pa.Table":
+        """Read all rows of a space as Arrow rows, vectors included."""
+        with self._guard, told_plainly("Reading", self.path):
+            table = self._table(space)
+            return table.read() if table is not None else row_schema(1).empty_table()
 
     def spaces(self) -> list[EmbeddingSpace]:
         """List the embedding spaces, in order of creation."""
@@ -242,13 +256,10 @@ class EmbeddingStore:
         Returns:
             The snapshot; it is made anew only when something was written since.
         """
-
-        def read() -> Any:
-            table = self._table(space)
-            return table.read() if table is not None else row_schema(1).empty_table()
-
         with self._guard, told_plainly("Reading", self.path):
-            return open_snapshot(self.path / "snapshots" / space.key, self._folder_of(space), read)
+            return open_snapshot(
+                self.path / "snapshots" / space.key, self._folder_of(space), lambda: self.read(space)
+            )
 
     def compact(self, *, keep_s: float = 3600.0) -> int:
         """Join small files and drop old versions.
@@ -273,6 +284,17 @@ class EmbeddingStore:
     def _repr_html_(self) -> str:
         return self.info()._repr_html_()
 
+    def _table_for(self, space: EmbeddingSpace, dim: int) -> Table:
+        """Open or make the table for vectors of a space."""
+        table = self._table(space, dim=dim)
+        if table is None or table.dim != dim:
+            have = table.dim if table is not None else 0
+            raise EmbeddingSpaceError(
+                f"Vectors of {dim} dimensions came; those of {space.model_id} here have {have}.",
+                next_step="Use one model and revision for one embedding space.",
+            )
+        return table
+
     def _folder_of(self, space: EmbeddingSpace) -> Path:
         """Where the table of a space lies."""
         return self.path / "tables" / f"{space.key}.lance"
@@ -291,28 +313,3 @@ class EmbeddingStore:
                 describe_space(self.path, space, dim)
             self._tables[key] = table
         return self._tables[key]
-
-
-def _rows(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", run: str) -> Any:
-    """Lay out rows as an Arrow table."""
-    import pyarrow as pa
-
-    count, dim = matrix.shape
-    facts: dict[str, Any] = {"id": ids, "run": [run] * count, "written": [_now()] * count}
-    facts["key"] = [clip.key for clip in clips] if clips is not None else ids
-    facts["path"] = [str(clip.path) for clip in clips] if clips is not None else [""] * count
-    facts["kind"] = [clip.kind for clip in clips] if clips is not None else [""] * count
-    facts["start_s"] = [clip.start_s for clip in clips] if clips is not None else [None] * count
-    facts["stop_s"] = [clip.stop_s for clip in clips] if clips is not None else [None] * count
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), dim)
-    schema = row_schema(dim)
-    columns = [
-        vectors if name == "vector" else pa.array(facts[name], schema.field(name).type)
-        for name in schema.names
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _now() -> dt.datetime:
-    """The time, in UTC."""
-    return dt.datetime.now(dt.UTC)

@@ -15,7 +15,9 @@ from workbench.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Table", "open_table", "row_schema", "table_names", "told_plainly"]
+    from workbench.media.clips import Clip
+
+__all__ = ["Table", "lay_out", "open_table", "row_schema", "table_names", "told_plainly"]
 
 LOOKUP_CHUNK = 500  # ids in one filter
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
@@ -119,6 +121,38 @@ def row_schema(dim: int) -> "pa.Schema":
     times = [pa.field("start_s", pa.float64()), pa.field("stop_s", pa.float64())]
     written = pa.field("written", pa.timestamp("us", "UTC"))
     return pa.schema([*texts, *times, written, pa.field("vector", pa.list_(pa.float32(), dim))])
+
+
+def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", run: str) -> "pa.Table":
+    """Lay out vectors as rows.
+
+    Args:
+        ids: One per row.
+        matrix: float32 (N, D).
+        clips: One per row, for name and span; None knows neither.
+        run: Name of the run that made them.
+
+    Returns:
+        Rows of ``row_schema(D)``.
+    """
+    import pyarrow as pa
+
+    count, dim = matrix.shape
+    facts: dict[str, Any] = {"id": ids, "run": [run] * count, "key": ids}
+    facts |= {"path": [""] * count, "kind": [""] * count, "start_s": [None] * count, "stop_s": [None] * count}
+    facts["written"] = [dt.datetime.now(dt.UTC)] * count
+    if clips is not None:
+        facts |= {
+            name: [getattr(clip, name) for clip in clips] for name in ("key", "kind", "start_s", "stop_s")
+        }
+        # a name that is not valid Unicode is kept with escapes
+        facts["path"] = [str(clip.path).encode("utf-8", "backslashreplace").decode() for clip in clips]
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), dim)
+    columns = [
+        vectors if field.name == "vector" else pa.array(facts[field.name], field.type)
+        for field in row_schema(dim)
+    ]
+    return pa.Table.from_arrays(columns, schema=row_schema(dim))
 
 
 def as_matrix(column: "pa.ChunkedArray", dim: int) -> np.ndarray:

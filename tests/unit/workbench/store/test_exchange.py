@@ -1,0 +1,123 @@
+"""Export and import: the same rows come back, hostile files are refused whole."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import save_file
+
+from models.base import EmbeddingSpace
+from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
+
+pytest.importorskip("lancedb", reason="lancedb is not installed")
+from workbench.store import EmbeddingStore
+from workbench.store.exchange import FORMATS, export_space, import_file
+
+SPACE = EmbeddingSpace("me/m", "abc", "rgb64", "uniform-middle:8")
+
+
+class Named:
+    kind, start_s, stop_s = "video", 0.5, 2.0
+
+    def __init__(self, key):
+        self.key, self.path = key, f"/films/<b>{key}\udcff.mp4"
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = EmbeddingStore(tmp_path / "store")
+    vectors = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
+    store.put(
+        SPACE, ["a", "b"], vectors[:2], clips=[Named("one"), Named("zwei ⭐")], provenance={"device": "cpu"}
+    )
+    store.put(SPACE, ["c"], vectors[2:])
+    return store
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_export__and_import_give_the_same_rows(store, tmp_path, ending):
+    path = export_space(store, SPACE, tmp_path / f"out{ending}")
+    other = EmbeddingStore(tmp_path / "other")
+    assert import_file(other, path) == (SPACE, 3)
+    before, after = store.read(SPACE), other.read(SPACE)
+    for name in before.column_names:
+        assert before[name].to_pylist() == after[name].to_pylist(), name
+    assert import_file(other, path) == (SPACE, 3)
+    assert other.info().spaces[0].rows == 3
+
+
+def test_export__refuses(store, tmp_path):
+    with pytest.raises(InvalidParameterError, match=r"ends in '\.csv'; it may end in \.parquet"):
+        export_space(store, SPACE, tmp_path / "x.csv")
+    with pytest.raises(InvalidParameterError, match="there is no folder"):
+        export_space(store, SPACE, tmp_path / "none" / "x.npz")
+
+
+def test_export__a_failure_leaves_the_older_file(store, tmp_path, monkeypatch):
+    path = export_space(store, SPACE, tmp_path / "x.parquet")
+    before = path.read_bytes()
+    monkeypatch.setattr(pq, "write_table", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space"):
+        export_space(store, SPACE, path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir() if "x.parquet" in one.name] == ["x.parquet"]
+
+
+def broken_safetensors(path, **changes):
+    about = json.dumps({"schema": 1, "model_id": "m", **changes.get("about", {})})
+    facts = {"id": ["a", "b"], "run": ["", ""], "key": ["a", "b"], "path": ["", ""], "kind": ["", ""]}
+    facts |= {"start_s": [None, None], "stop_s": [None, None], "written": ["2026-01-01 00:00:00+00:00"] * 2}
+    facts |= changes.get("facts", {})
+    vectors = changes.get("vectors", np.ones((2, 4), np.float32))
+    save_file({"vectors": vectors}, path, metadata={"embedding_space": about, "rows": json.dumps(facts)})
+    return path
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"about": {"schema": 2}},
+        {"about": {"nonsense": "x"}},
+        {"facts": {"id": ["a", "a"]}},
+        {"facts": {"id": ["a"]}},
+        {"facts": {"id": ["a", ""]}},
+        {"vectors": np.ones((2, 4), np.float64)},
+        {"vectors": np.full((2, 4), np.nan, np.float32)},
+        {"vectors": np.ones((3, 4), np.float32)},
+        {"vectors": np.ones(4, np.float32)},
+    ],
+    ids=str,
+)
+def test_import__refuses_what_is_wrong_and_puts_nothing(store, tmp_path, changes):
+    other = EmbeddingStore(tmp_path / "other")
+    with pytest.raises(EmbeddingsFileError, match="holds no vectors"):
+        import_file(other, broken_safetensors(tmp_path / "x.safetensors", **changes))
+    assert other.spaces() == []
+
+
+def test_import__a_good_one_passes(tmp_path):
+    other = EmbeddingStore(tmp_path / "other")
+    space, count = import_file(other, broken_safetensors(tmp_path / "x.safetensors"))
+    assert (space.model_id, count) == ("m", 2)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize("content", [b"", b"PAR1 no parquet PAR1", b"PK\x03\x04 no zip", b"\xff" * 64])
+def test_import__damaged_files(tmp_path, ending, content):
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(content)
+    with pytest.raises(EmbeddingsFileError):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+
+
+def test_import__pickled_arrays_are_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    np.savez(path, vectors=np.array([{}], dtype=object))
+    with pytest.raises(EmbeddingsFileError):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+
+
+def test_import__missing(tmp_path):
+    with pytest.raises(SourceNotFoundError):
+        import_file(EmbeddingStore(tmp_path / "other"), tmp_path / "none.npz")
