@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.dual_encoder import DualEncoderModel
     from models.exported.record import ExportRecord
 
-__all__ = ["EXPORT_BACKENDS", "export_package"]
+__all__ = ["EXPORT_BACKENDS", "check_backend", "export_package"]
 
 EXPORT_BACKENDS = (BackendType.ONNX, BackendType.OPENVINO)
 _SUFFIX = {BackendType.ONNX: ".onnx", BackendType.OPENVINO: ".xml"}
@@ -67,7 +67,7 @@ def export_package(
     """
     from models.exported.package import copy_readable_files, default_directory, in_place_of
 
-    wanted = _check_backend(backend, dtype)
+    wanted = check_backend(backend, dtype)
     source = _source_of(model)
     manifest = source.manifest
     exported_class = resolve_model_class(manifest.architecture, manifest.task_type, wanted)
@@ -90,8 +90,24 @@ def export_package(
     return ModelPackage.open(target)
 
 
-def _check_backend(backend: str | BackendType, dtype: str) -> BackendType:
-    """Read the backend and see that it has an exporter for the number format."""
+def check_backend(backend: str | BackendType, dtype: str) -> BackendType:
+    """Read a backend and see that there is an exporter for it and the number format.
+
+    Args:
+        backend: Its name, in any case.
+        dtype: What the package shall compute in.
+
+    Returns:
+        The backend.
+
+    Raises:
+        UnknownBackendTypeError: If there is no such backend.
+        InvalidParameterError: If it has no exporter, or not for that number format.
+
+    Example:
+        >>> check_backend("ONNX", "float32").value
+        'onnx'
+    """
     wanted = BackendType.parse(backend)
     if wanted not in EXPORT_BACKENDS:
         raise InvalidParameterError(

@@ -1,4 +1,4 @@
-"""The `workbench models` commands: list, show, download, verify, remove, new."""
+"""The `workbench models` commands: list, show, download, verify, remove, export, new."""
 
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.reprs import readable_size
+from workbench.export_command import export
 from workbench.new_model import new
 from workbench.terminal import Terminal
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 FAILED, INTERRUPTED = 1, 130
 
 models_app = typer.Typer(
-    help="List the models; show, download, verify or remove one; begin one of your own.",
+    help="List the models; show, download, verify, remove or export one; begin one of your own.",
     rich_markup_mode="rich",
 )
+models_app.command("export")(export)
 models_app.command("new")(new)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]

@@ -315,7 +315,7 @@ def test_auto_model__of_another_revision_is_not_taken(installed):
     path.write_text(json.dumps({**manifest, "revision": "0" * 40}))
     described = AutoModel.describe("workbench/tiny-clip", model_dir=installed, device="cpu")
     assert described.chosen.backend == "onnx"
-    assert "export again" in reasons(described, "openvino")
+    assert "export it again" in reasons(described, "openvino")
     asked = AutoModel.describe("workbench/tiny-clip", model_dir=installed, device="cpu", revision="0" * 8)
     assert asked.chosen.backend == "openvino"
 
