@@ -59,6 +59,7 @@ def export_package(
         ModelNotReadyError: If the model is not loaded.
 
     Example:
+        >>> from models import AutoModel
         >>> from models.families.clip.tiny import make_tiny_package
         >>> model = AutoModel.from_pretrained(make_tiny_package("tiny-clip").directory)
         >>> package = export_package(model, "tiny-clip-onnx", backend="onnx")
