@@ -15,6 +15,7 @@ from workbench import commands
 from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
 from workbench.errors import WorkbenchError
 from workbench.models_commands import Json, models_app
+from workbench.store_commands import search, store_app
 from workbench.terminal import Terminal
 
 app = typer.Typer(
@@ -28,6 +29,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(models_app, name="models")
+app.add_typer(store_app, name="store")
+app.command("search")(search)
 
 Sources = Annotated[
     list[str] | None,
@@ -41,6 +44,9 @@ FramesPerClip = Annotated[
 ]
 BatchSize = Annotated[
     int | None, typer.Option("--batch-size", min=1, help="Clips per model call.", show_default="auto")
+]
+Store = Annotated[
+    Path | None, typer.Option("--store", help="Folder that keeps vectors; made when it is not there.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a file could not be read.")]
 
@@ -141,7 +147,8 @@ def demo(
 def embed(
     sources: Sources = None,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .parquet or .npz.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .parquet or .npz.")] = None,
+    store: Store = None,
     model: Model = DEFAULT_MODEL,
     samples: Samples = False,
     frames: FramesPerClip = None,
@@ -150,8 +157,11 @@ def embed(
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Turn clips into vectors and save them with all that says what they are."""
-    work = Work(sources or [], samples, model, device, frames, batch_size, strict)
+    """Turn clips into vectors and save them with all that says what they are.
+
+    With --store, what is there already is not computed again, and a run that was killed goes on.
+    """
+    work = Work(sources or [], samples, model, device, frames, batch_size, strict, store)
     raise typer.Exit(commands.run_embed(Terminal(as_json=as_json), work, out))
 
 
@@ -182,6 +192,7 @@ def rank(
         typer.Option("--model", "-m", help="Id of a model, or ./folder.", show_default=DEFAULT_MODEL),
     ] = None,
     samples: Samples = False,
+    store: Store = None,
     frames: FramesPerClip = None,
     batch_size: BatchSize = None,
     device: DeviceName = "auto",
@@ -189,7 +200,7 @@ def rank(
     as_json: Json = False,
 ) -> None:
     """Rank clips, or a file of saved vectors, for prompts."""
-    work = Work(sources or [], samples, model, device, frames, batch_size, strict)
+    work = Work(sources or [], samples, model, device, frames, batch_size, strict, store)
     prompts = commands.read_prompts(prompt or [], prompts_file)
     code = commands.run_rank(
         Terminal(as_json=as_json), work, prompts, out, top=top, templates=template, negatives=negative

@@ -33,6 +33,7 @@ class Work:
         frames: Frames per clip; None takes what the model wants.
         batch_size: Clips per model call; None finds one.
         strict: Whether files that could not be read change the exit code.
+        store: Folder of an embedding store that vectors are reused from and put into.
     """
 
     sources: list[str]
@@ -42,9 +43,10 @@ class Work:
     frames: int | None = None
     batch_size: int | None = None
     strict: bool = False
+    store: Path | None = None
 
 
-def run_embed(terminal: Terminal, work: Work, out: Path) -> int:
+def run_embed(terminal: Terminal, work: Work, out: Path | None) -> int:
     """Embed clips and save the vectors.
 
     Returns:
@@ -53,15 +55,24 @@ def run_embed(terminal: Terminal, work: Work, out: Path) -> int:
     Raises:
         WorkbenchError: If nothing could be embedded or saved.
     """
+    if out is None and work.store is None:
+        raise InvalidParameterError(
+            "It was not said where the vectors go.",
+            next_step="--out vectors.parquet writes a file, --store FOLDER keeps them for later runs.",
+        )
     check_ending(out, VECTOR_ENDINGS)
     clips = _open_sources(terminal, work)
     vectors, skipped = _embed(terminal, _load_model(work), clips, work)
-    vectors.save(out)
+    if out is not None:
+        vectors.save(out)
     rate = f", {vectors.stats.rate:,.0f} clips/s" if vectors.stats.rate else ""
-    terminal.say(f"{len(vectors):,} vectors of {vectors.dim} numbers in {out}{rate}", style="bold")
+    reused = f", {vectors.stats.reused:,} of them were there" if vectors.stats.reused else ""
+    place = " and ".join(str(one) for one in (out, work.store) if one is not None)
+    terminal.say(f"{len(vectors):,} vectors of {vectors.dim} numbers in {place}{rate}{reused}", style="bold")
     terminal.json(
         {
-            "out": str(out),
+            "out": str(out) if out is not None else None,
+            "store": str(work.store) if work.store is not None else None,
             "clips": len(vectors),
             "dim": vectors.dim,
             "space": asdict(vectors.space),
@@ -139,7 +150,9 @@ def _embed(terminal: Terminal, model: Any, clips: "ClipSet", work: Work) -> "tup
     from workbench import submit_embed
     from workbench.engine.progress import wait_showing
 
-    job = submit_embed(model, clips, num_frames=work.frames, batch_size=work.batch_size or "auto")
+    job = submit_embed(
+        model, clips, store=work.store, num_frames=work.frames, batch_size=work.batch_size or "auto"
+    )
     with suppress(KeyboardInterrupt):
         wait_showing(job, wanted=True)
     vectors = job.result()
