@@ -199,6 +199,5 @@ def _other_size(file: RemoteFile, came: str, stream: FileStream) -> HubAnswerErr
     page = "html" in stream.content_type
     return HubAnswerError(
         f"The hub announced {file.size:,} bytes for {file.path}, but sends {came}"
-        + (", a web page (the login page of a proxy?)." if page else "."),
-        next_step="Look at HF_ENDPOINT and at what stands between you and the hub, then try again.",
+        + (", a web page (the login page of a proxy?)." if page else ".")
     )

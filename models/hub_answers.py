@@ -27,8 +27,6 @@ _BROKEN = {"TransportError", "OSError"}
 _BUSY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _GIT_OID = re.compile(r"^([0-9a-f]{40}|[0-9a-f]{64})$")
-_LOOK = "Look at the network, HF_ENDPOINT and the proxy settings, then try again."
-_BETWEEN = "Look at HF_ENDPOINT and at what stands between you and the hub, then try again."
 
 
 def remote_file(entry: Any) -> RemoteFile:
@@ -90,7 +88,7 @@ def file_stream(response: Any, start: int, what: str) -> FileStream | None:
     if status == 416 or (status == 206 and (encoded or _range_start(headers) != start)):
         if start:
             return None
-        raise HubAnswerError(f"The hub sends a part of {what} that nobody asked for.", next_step=_BETWEEN)
+        raise HubAnswerError(f"The hub sends a part of {what} that nobody asked for.")
     if status not in (200, 206):
         raise refusal(status, headers, what)
     length = headers.get("content-length", "")
@@ -120,11 +118,9 @@ def redirected(url: str, location: str, headers: Mapping[str, str], what: str) -
     target = urljoin(url, location)
     old, new = urlsplit(url), urlsplit(target)
     if not location or new.scheme not in ("http", "https") or not new.hostname:
-        raise HubAnswerError(f"The hub sends the request for {what} to {location!r}.", next_step=_BETWEEN)
+        raise HubAnswerError(f"The hub sends the request for {what} to {location!r}.")
     if old.scheme == "https" and new.scheme == "http":
-        raise HubAnswerError(
-            f"The hub sends the request for {what} to an address without encryption.", next_step=_BETWEEN
-        )
+        raise HubAnswerError(f"The hub sends the request for {what} to an address without encryption.")
     if (old.scheme, old.netloc.lower()) == (new.scheme, new.netloc.lower()):
         return target, dict(headers)
     return target, {name: value for name, value in headers.items() if name.lower() not in _PRIVATE}
@@ -154,7 +150,7 @@ def refusal(status: int, headers: Mapping[str, str], what: str) -> ModelRetrieva
         )
     kind = _CODES.get(headers.get("x-error-code", ""), status)
     if kind not in _REFUSALS:
-        return HubAnswerError(f"The hub answers {status} for {what}{said}.", next_step=_BETWEEN)
+        return HubAnswerError(f"The hub answers {status} for {what}{said}.")
     error, message, next_step = _REFUSALS[kind]
     return error(f"{message.format(what=what)} ({status}){said}.", next_step=next_step)
 
@@ -237,13 +233,9 @@ def _translated(error: Exception, what: str, endpoint: str, *, again: bool) -> M
     if response is not None and getattr(response, "status_code", 200) >= 300:
         return refusal(response.status_code, response.headers, what)
     if kinds & {"UnsupportedProtocol", "InvalidURL", "DecodingError"} or not kinds & _BROKEN:
-        return HubAnswerError(
-            f"The hub's answer about {what} makes no sense ({_short(error)}).", next_step=_BETWEEN
-        )
+        return HubAnswerError(f"The hub's answer about {what} makes no sense ({_short(error)}).")
     why, transient = _why_unreachable(error, kinds, again=again)
-    return HubUnreachableError(
-        f"{endpoint} cannot be reached for {what}: {why}.", next_step=_LOOK, transient=transient
-    )
+    return HubUnreachableError(f"{endpoint} cannot be reached for {what}: {why}.", transient=transient)
 
 
 def _why_unreachable(error: Exception, kinds: set[str], *, again: bool) -> tuple[str, bool]:

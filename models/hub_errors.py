@@ -6,6 +6,11 @@ A branch of the tree in ``models.errors``: everything here but ``DownloadStopped
 
 from models.errors import FileHashMismatchError, WorkbenchError
 
+LOOK_AROUND = (
+    "Look at the network, HF_ENDPOINT and the proxy settings, then try again; what has arrived is kept."
+)
+LOOK_BETWEEN = "Look at HF_ENDPOINT and at what stands between you and the hub, then try again."
+
 
 class ModelRetrievalError(WorkbenchError):
     """A model could not be fetched from the hub.
@@ -41,7 +46,7 @@ class HubUnreachableError(ModelRetrievalError):
     def __init__(
         self, message: str, *, next_step: str = "", transient: bool = False, wait_s: float | None = None
     ) -> None:
-        super().__init__(message, next_step=next_step)
+        super().__init__(message, next_step=next_step or LOOK_AROUND)
         self.transient = transient
         self.wait_s = wait_s
 
@@ -70,6 +75,9 @@ class HubAnswerError(ModelRetrievalError):
     shorter, longer or other than announced.
     What to do: try again; look at ``HF_ENDPOINT`` and at what stands between you and the hub.
     """
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step or LOOK_BETWEEN)
 
 
 class DownloadedFileError(HubAnswerError, FileHashMismatchError):

@@ -195,7 +195,7 @@ class FakeHub:
 
     def _serve(self, where: str) -> ThreadingHTTPServer:
         server = _Server(("127.0.0.1", 0), _handler(self, where))
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True).start()
         return server
 
 
