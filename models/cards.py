@@ -24,7 +24,7 @@ class ModelCard:
         task_type: What it does, second part of the registry key.
         backends: Names of the backends that it has packages for.
         embedding_dim: D, length of its vectors; None when unknown.
-        num_frames: T, frames it looks at per clip; 1 for image models.
+        num_frames: T, frames it looks at per clip; 1 for a model that takes no clips.
         input_size: Side in pixels of what the network sees; None when unknown.
         modalities: What it embeds, of "text", "image", "video".
         license: Name of the licence, SPDX where there is one.

@@ -1,4 +1,4 @@
-"""Cards of the image models on the hub: CLIP, SigLIP, SigLIP 2 and DINOv2. Pure data.
+"""Cards of the image-text models on the hub: CLIP, SigLIP and SigLIP 2. Pure data.
 
 The counts of weights are computed from the published configurations; the size is four bytes a
 weight, which is how these checkpoints are stored (``plan_download`` knows the exact bytes).
@@ -13,6 +13,10 @@ from typing import Any
 from models.cards import ModelCard
 
 __all__ = ["IMAGE_CARDS", "hub_card"]
+
+
+# What every image model does by frame pooling: clips too, eight frames of each.
+_POOLED: dict[str, Any] = {"num_frames": 8, "modalities": ("text", "image", "video")}
 
 
 def hub_card(architecture: str, *, weights: int, **fields: Any) -> ModelCard:
@@ -32,7 +36,7 @@ def hub_card(architecture: str, *, weights: int, **fields: Any) -> ModelCard:
         backends=("hugging-face",),
         parameters=weights,
         size_bytes=4 * weights,
-        **fields,
+        **{**_POOLED, **fields},
     )
 
 
@@ -46,12 +50,6 @@ def _siglip(model_id: str, revision: str, **fields: Any) -> ModelCard:
     architecture = "siglip2" if "/siglip2-" in model_id else "siglip"
     common: dict[str, Any] = {"score_kind": "sigmoid", "license": "Apache-2.0", "text_length": 64}
     return hub_card(architecture, model_id=model_id, revision=revision, **{**common, **fields})
-
-
-def _dinov2(model_id: str, revision: str, **fields: Any) -> ModelCard:
-    """A card of a DINOv2 checkpoint: images only."""
-    common: dict[str, Any] = {"license": "Apache-2.0", "modalities": ("image",), "input_size": 224}
-    return hub_card("dinov2", model_id=model_id, revision=revision, **common, **fields)
 
 
 IMAGE_CARDS: tuple[ModelCard, ...] = (
@@ -259,32 +257,20 @@ IMAGE_CARDS: tuple[ModelCard, ...] = (
         weights=1_135_670_962,
         description="SigLIP 2 of the shape-optimised size with patches of 16 at 256 pixels.",
     ),
-    _dinov2(
-        "facebook/dinov2-small",
-        "ed25f3a31f01632728cabb09d1542f84ab7b0056",
-        embedding_dim=384,
-        weights=22_056_576,
-        description="DINOv2, small: pictures that look alike get near vectors. It knows no texts.",
-    ),
-    _dinov2(
-        "facebook/dinov2-base",
-        "f9e44c814b77203eaa57a6bdbbd535f21ede1415",
+    _siglip(
+        "google/siglip2-base-patch16-naflex",
+        # settings of many public projects; MTEB has none of the two naflex checkpoints
+        "b53b807d3a2d5e2b3911292f2d69e5341cdc064c",
         embedding_dim=768,
-        weights=86_580_480,
-        description="DINOv2, base: likeness of pictures without texts.",
+        weights=375_234_050,
+        description="SigLIP 2, base size, that keeps a picture's aspect ratio; many languages.",
     ),
-    _dinov2(
-        "facebook/dinov2-large",
-        "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c",
-        embedding_dim=1024,
-        weights=304_368_640,
-        description="DINOv2, large: likeness of pictures without texts.",
-    ),
-    _dinov2(
-        "facebook/dinov2-giant",
-        "611a9d42f2335e0f921f1e313ad3c1b7178d206d",
-        embedding_dim=1536,
-        weights=1_136_480_768,
-        description="DINOv2, giant: the largest and slowest of the family; no texts.",
+    _siglip(
+        "google/siglip2-so400m-patch16-naflex",
+        # cache paths and settings of two public projects
+        "cc24074f717b612951c2dead130904ab9b65a81e",
+        embedding_dim=1152,
+        weights=1_135_670_962,
+        description="SigLIP 2 of the shape-optimised size that keeps a picture's aspect ratio; many languages.",
     ),
 )
