@@ -15,7 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-NAMES = ("import_time", "panel_latency", "engine_memory", "preprocessing", "spriteclip_quality")
+NAMES = (
+    "import_time",
+    "panel_latency",
+    "engine_memory",
+    "preprocessing",
+    "internvideo2",
+    "spriteclip_quality",
+)
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WeightsFile", "key_problems", "read_state", "resample_frames"]
 
-_WINDOW = 2**28  # bytes of a mapped file that may stay resident while it is copied
+_WINDOW = 2**27  # bytes of a mapped file that may stay resident while it is copied
 _SHOWN = 5  # keys that a message names
 _POSITIONS = "vision_encoder.pos_embed"
 _UNNEEDED = re.compile(

@@ -258,7 +258,9 @@ class InternVideo2MultiModality(EmbeddingMethods):
             )
         if iv2_frames.size == 0:
             return torch.empty(0)
-        return self._network.get_vid_feat(torch.tensor(iv2_frames, dtype=torch.float32))
+        network, frames = self._network, torch.tensor(iv2_frames, dtype=torch.float32)
+        parts = frames.split(self._clips_per_pass(frames.shape[1] if frames.ndim > 1 else 1))
+        return torch.cat([network.get_vid_feat(part) for part in parts])
 
     def get_text_embedding(self, text: str | Sequence[str]) -> torch.Tensor:
         """Embed one text, which may be empty, or a list of texts: float32 [P, D], unit rows."""

@@ -102,15 +102,18 @@ def tiny_vocabulary() -> list[str]:
     return [*special, *letters, *(word for word in _WORDS.split() if len(word) > 1)]
 
 
-def random_state(config: InternVideo2Config, *, seed: int = 0) -> dict[str, torch.Tensor]:
+def random_state(
+    config: InternVideo2Config, *, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> dict[str, torch.Tensor]:
     """Draw weights with which all parts matter: norms near 1, everything else of moderate size.
 
     Args:
         config: Sizes of the network.
         seed: Which weights.
+        dtype: Number format of the result.
 
     Returns:
-        Name -> float32 tensor, all that a network of these sizes needs.
+        Name -> tensor, all that a network of these sizes needs.
     """
     with torch.device("meta"):
         network = _InternVideo2Stage2Wrapper(Setup(config, Path(), Path()).to_easydict(), tokenizer=None)
@@ -120,7 +123,7 @@ def random_state(config: InternVideo2Config, *, seed: int = 0) -> dict[str, torc
         drawn = torch.randn(weight.shape, generator=random)
         norm = weight.ndim == 1 and not name.endswith("bias")
         fan_in = weight[0].numel() if weight.ndim > 1 and "embed" not in name else 4
-        state[name] = 1.0 + 0.1 * drawn if norm else drawn * fan_in**-0.5
+        state[name] = (drawn.mul_(0.1).add_(1.0) if norm else drawn.mul_(fan_in**-0.5)).to(dtype)
     return state
 
 
