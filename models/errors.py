@@ -59,6 +59,14 @@ class InvalidParameterError(WorkbenchError, ValueError):
     """
 
 
+class InvalidTypeError(InvalidParameterError, TypeError):
+    """An option that is not even of the right kind.
+
+    Occurs: a handler that cannot be called.
+    What to do: hand over what the message asks for.
+    """
+
+
 class EmbeddingSpaceError(WorkbenchError, ValueError):
     """Vectors of two embedding spaces met in one comparison.
 

@@ -24,6 +24,7 @@ from models.errors import (
     CorruptedModelPackageError,
     InvalidParameterError,
     ModelPackageAlternativesExhaustedError,
+    PackageNotFoundError,
     WorkbenchError,
 )
 from models.filters import Demands
@@ -106,24 +107,43 @@ def _load(target: Target, candidate: Candidate, options: LoadOptions) -> Any:
         target, candidate = _fetched(target, options)
     package = next((one for one in target.packages if str(one.directory) == candidate.location), None)
     placed = replace(options, device=candidate.device or options.device)
+    try:
+        return _build(target, candidate, package, placed)
+    except PackageNotFoundError:
+        if not _lacks_companions(target, options):
+            raise
+    _download(target, options, revision=target.card.revision)
     return _build(target, candidate, package, placed)
+
+
+def _lacks_companions(target: Target, options: LoadOptions) -> bool:
+    """Tell whether files of other repositories are missing, and may be fetched."""
+    from models.packages import is_installed
+
+    card = target.card
+    if card.source != "hub" or not card.needs or options.demands.local_files_only:
+        return False
+    return not is_installed(card, options.model_dir)
+
+
+def _download(target: Target, options: LoadOptions, *, revision: str | None) -> ModelPackage:
+    """Fetch what is missing of a model and of what it needs, and show how far it is."""
+    from models.download_report import report_progress
+    from models.packages import download_package
+
+    with report_progress(target.card.model_id) as progress:
+        return download_package(
+            target.card, model_dir=options.model_dir, revision=revision, progress=progress
+        )
 
 
 def _fetched(target: Target, options: LoadOptions) -> tuple[Target, Candidate]:
     """Fetch the home package, and judge it: only now is known what it holds."""
-    from models.download_report import report_progress
-    from models.packages import download_package
-
-    demands, card = options.demands, target.card
-    with report_progress(card.model_id) as progress:
-        package = download_package(
-            card, model_dir=options.model_dir, revision=demands.revision, progress=progress
-        )
-    here = replace(
-        target, packages=(package,), missing=None, card=replace(card, revision=package.manifest.revision)
-    )
+    package = _download(target, options, revision=options.demands.revision)
+    known = replace(target.card, revision=package.manifest.revision)
+    here = replace(target, card=known, packages=(package,), missing=None)
     # the revision was settled by the download; a branch's name is not the beginning of a commit
-    settled = replace(demands, revision=None, backend=BackendType.parse(package.manifest.backend))
+    settled = replace(options.demands, revision=None, backend=BackendType.parse(package.manifest.backend))
     return here, require_accepted(here, negotiate(here, settled, describe_runtime()))[0]
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.cards import ModelCard, card_fields
-from models.errors import InvalidParameterError, ModelLoadingError
+from models.cards import SOURCES, ModelCard, card_fields
+from models.errors import InvalidParameterError, InvalidTypeError, ModelLoadingError
 from models.package_files import ModelPackage
 
 Provider = Callable[[str], "ModelCard | str | os.PathLike[str] | None"]
@@ -24,7 +24,8 @@ def register_model_provider(name: str, handler: Provider) -> None:
             (source "local", with the folder as its ``location``), or None for "not mine".
 
     Raises:
-        InvalidParameterError: If the name is empty or the handler cannot be called.
+        InvalidParameterError: If the name is empty or one of "bundled", "hub", "local" and
+            "registered", or the handler cannot be called.
 
     Example:
         >>> register_model_provider("team share", lambda model_id: None)
@@ -32,8 +33,10 @@ def register_model_provider(name: str, handler: Provider) -> None:
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidParameterError(f"A provider needs a name; {name!r} came.")
+    if name in SOURCES:
+        raise InvalidParameterError(f"{name!r} is the name of a source; a provider needs its own.")
     if not callable(handler):
-        raise InvalidParameterError(f"The handler of {name!r} cannot be called: {handler!r}.")
+        raise InvalidTypeError(f"The handler of {name!r} cannot be called: {handler!r}.")
     _providers[name] = handler
 
 

@@ -272,6 +272,34 @@ def test_remote__is_fetched_then_judged(tmp_path, monkeypatch):
     assert len(asked) == 1
 
 
+def test_remote__what_a_model_needs_of_others_is_fetched_when_it_is_missed(tmp_path, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    needed = "google-bert/bert-large-uncased"
+    companion = tmp_path / "root" / needed
+
+    class Needy(TinyTorchModel):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            if not companion.is_dir():
+                raise PackageNotFoundError(f"There is no vocabulary at {companion}.")
+            return super().from_pretrained(model_name_or_path, **kwargs)
+
+    asked = []
+
+    def download(card, *, model_dir, revision, progress):
+        asked.append(card.model_id)
+        companion.mkdir(parents=True)
+
+    monkeypatch.setattr("models.packages.download_package", download)
+    card = ModelCard("org/needy", "tiny", "embedding", source="hub", needs=(needed,))
+    register_model("tiny", "embedding", "torch", Needy, card=card)
+    make_tiny_package(tmp_path / "root" / "org" / "needy", model_id="org/needy")
+    with pytest.raises(PackageNotFoundError, match="no vocabulary"):
+        AutoModel.from_pretrained("org/needy", model_dir=tmp_path / "root", local_files_only=True)
+    assert AutoModel.from_pretrained("org/needy", model_dir=tmp_path / "root").model_id == "org/needy"
+    assert asked == ["org/needy"]
+
+
 def test_remote__needs_something_to_run_it_before_it_is_fetched(tmp_path, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     card = ModelCard(model_id="org/far", architecture="nobody", task_type="embedding", source="hub")

@@ -42,11 +42,16 @@ def test_provider__known_ids_are_not_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("name", "handler"), [("", print), (" ", print), (None, print), ("x", None), ("x", "y")]
+    ("name", "handler"), [("", print), (" ", print), (None, print), ("hub", print), ("x", None), ("x", "y")]
 )
 def test_register_model_provider__refuses(name, handler):
     with pytest.raises(InvalidParameterError):
         register_model_provider(name, handler)
+
+
+def test_register_model_provider__a_handler_that_is_none_is_a_type_error():
+    with pytest.raises(TypeError):
+        register_model_provider("x", None)
 
 
 def test_provider__failures_name_it():
