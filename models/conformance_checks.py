@@ -4,6 +4,7 @@ An empty list means that the check holds. For a property the "problem" says what
 """
 
 import inspect
+from pathlib import PurePath
 
 import numpy as np
 
@@ -16,6 +17,7 @@ UNIT_TOLERANCE, LOW_UNIT_TOLERANCE = 1e-3, 5e-3
 SAME = 1e-4  # two rows closer than this are the same vector
 MANY = 33  # one more than the batch sizes that models cut their inputs into
 _BIG = {"texts": 4 * 2**30, "images": 2**30, "clips": 2**27}  # weights above this are spared the many
+_NO_MODELS = (str, bytes, int, float, list, tuple, dict, type(None), PurePath)
 _TRAINING = " The network is in training mode (dropout, batch norm): call eval() in setup()."
 
 
@@ -24,7 +26,7 @@ def ids_problems(probe: Probe) -> list[str]:
     model = probe.model
     if inspect.isclass(model):
         return [f"This is the class {model.__name__}: pass a loaded model of it."]
-    if type(model).__module__ in ("builtins", "pathlib"):
+    if isinstance(model, _NO_MODELS):
         return [f"{model!r:.60} is no model: AutoModel.from_pretrained(...) loads one."]
     model_ids(model)
     return []

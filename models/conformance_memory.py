@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 _FOREIGN = (
-    "builtins",
     "abc",
     "typing",
     "torch",
@@ -103,7 +102,7 @@ def _roots(model: Any) -> Iterator[tuple[Any, str]]:
         yield value, f"self.{name}"
     functions: list[tuple[str, Any]] = []
     for kind in type(model).__mro__:
-        if kind.__module__.startswith(_FOREIGN):
+        if kind is object or kind.__module__.startswith(_FOREIGN):
             continue
         for name in getattr(kind, "__slots__", ()):
             with suppress(AttributeError):
@@ -122,7 +121,7 @@ def _reached_by(functions: list[tuple[str, Any]]) -> Iterator[tuple[Any, str]]:
     seen: set[int] = set()
     while functions:
         name, function = functions.pop()
-        if id(function) in seen or function.__module__.startswith(_FOREIGN):
+        if id(function) in seen or (function.__module__ or "").startswith(_FOREIGN):
             continue
         seen.add(id(function))
         for value in _closure(function):

@@ -202,4 +202,4 @@ def _pair(mean: Any, std: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | 
 
 def _spell(values: Sequence[float]) -> str:
     """Three numbers, short."""
-    return "(" + ", ".join(f"{value:.3f}" for value in values) + ")"
+    return "(" + ", ".join(f"{round(value, 3) + 0.0:.3f}" for value in values) + ")"
