@@ -34,6 +34,18 @@ if TYPE_CHECKING:
     from models.conformance import ConformanceReport, check_model
     from models.description import ModelDescription
     from models.export import export_package
+    from models.packages import (
+        DownloadPlan,
+        DownloadProgress,
+        DownloadStoppedError,
+        VerificationReport,
+        download_package,
+        is_installed,
+        offline,
+        plan_download,
+        remove_package,
+        verify_package,
+    )
     from models.predictions import (
         ClassificationPrediction,
         DepthMap,
@@ -55,6 +67,9 @@ _EXPORTS = {
     "DepthEstimationModel": "models.categories",
     "DepthMap": "models.predictions",
     "Detections": "models.predictions",
+    "DownloadPlan": "models.packages",
+    "DownloadProgress": "models.packages",
+    "DownloadStoppedError": "models.packages",
     "EmbeddingSpace": "models.base",
     "ImageEmbeddingModel": "models.base",
     "InstanceDetections": "models.predictions",
@@ -75,12 +90,19 @@ _EXPORTS = {
     "StructuredOCRModel": "models.categories",
     "TextImageEmbeddingModel": "models.base",
     "TextOnlyOCRModel": "models.categories",
+    "VerificationReport": "models.packages",
     "VideoTextEmbeddingModel": "models.base",
     "check_model": "models.conformance",
     "describe_runtime": "models.runtime",
+    "download_package": "models.packages",
     "export_package": "models.export",
+    "is_installed": "models.packages",
     "model_ids": "models.base",
+    "offline": "models.packages",
+    "plan_download": "models.packages",
     "register_model": "models.registry",
+    "remove_package": "models.packages",
+    "verify_package": "models.packages",
 }
 
 __all__ = [
@@ -92,6 +114,9 @@ __all__ = [
     "DepthEstimationModel",
     "DepthMap",
     "Detections",
+    "DownloadPlan",
+    "DownloadProgress",
+    "DownloadStoppedError",
     "EmbeddingSpace",
     "ImageEmbeddingModel",
     "InstanceDetections",
@@ -112,12 +137,19 @@ __all__ = [
     "StructuredOCRModel",
     "TextImageEmbeddingModel",
     "TextOnlyOCRModel",
+    "VerificationReport",
     "VideoTextEmbeddingModel",
     "check_model",
     "describe_runtime",
+    "download_package",
     "export_package",
+    "is_installed",
     "model_ids",
+    "offline",
+    "plan_download",
     "register_model",
+    "remove_package",
+    "verify_package",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
