@@ -122,22 +122,22 @@ def read_preprocessing(folder: Path, default_type: str) -> ImagePreprocessing:
     return ImagePreprocessing.from_config(config, default_type=default_type)
 
 
-def check_picture_size(folder: Path, preprocessing: ImagePreprocessing, size: int) -> None:
+def check_picture_size(folder: Path, preprocessing: ImagePreprocessing, size: Any) -> None:
     """See that the preprocessing makes the pictures that the network was trained on.
 
     Args:
         folder: The package folder, for the message.
         preprocessing: What the package says about its pictures.
-        size: Height and width that the network takes.
+        size: What ``config.json`` says the network takes: a number for both sides, or two.
 
     Raises:
         CorruptedModelPackageError: If they differ.
     """
-    if preprocessing.output_size != (size, size):
-        height, width = preprocessing.output_size
+    wanted = tuple(size) if isinstance(size, list | tuple) else (size, size)
+    if preprocessing.output_size != wanted:
+        made, taken = (" x ".join(map(str, sides)) for sides in (preprocessing.output_size, wanted))
         raise CorruptedModelPackageError(
-            f"The preprocessing in {folder} makes pictures of {height} x {width} pixels; "
-            f"the network takes {size} x {size}.",
+            f"The preprocessing in {folder} makes pictures of {made} pixels; the network takes {taken}.",
             next_step=_FRESH_COPY,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.dual_encoder import DualEncoderModel, EncoderParts
 from models.errors import CorruptedModelPackageError
@@ -68,12 +68,12 @@ class CLIPEmbedder(DualEncoderModel):
         )
 
 
-def _check_end_mark(folder: Path, tokenizer: HubTokens, end: int) -> None:
+def _check_end_mark(folder: Path, tokenizer: HubTokens, end: Any) -> None:
     """See that the network finds the end of a text: it pools there, or else at the start of every text."""
     numbers = tokenizer(["a"])[0][0]
     # 2 stands in the oldest configurations, by mistake: there the largest number marks the end.
-    place = int(numbers.argmax() if end == 2 else (numbers == end).int().argmax())
-    if place == 0:
+    mark = int(numbers.max()) if end == 2 else end
+    if mark not in numbers[1:].tolist():
         raise CorruptedModelPackageError(
             f"The tokenizer in {folder} does not end a text with the token {end} that the network looks for.",
             next_step="Put a fresh copy of the package there.",

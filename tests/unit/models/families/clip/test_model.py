@@ -98,11 +98,12 @@ def test_old_configurations__find_the_end_of_a_text_by_its_number(folder):
     torch.testing.assert_close(rows, texts, atol=1e-5, rtol=0)
 
 
-def test_load__refuses_an_end_mark_that_no_text_has(folder):
+@pytest.mark.parametrize("mark", [7, None, [638, 639]])
+def test_load__refuses_an_end_mark_that_no_text_has(folder, mark):
     config = json.loads((folder / "config.json").read_text())
-    config["text_config"]["eos_token_id"] = 7
+    config["text_config"]["eos_token_id"] = mark
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CorruptedModelPackageError, match="end a text with the token 7"):
+    with pytest.raises(CorruptedModelPackageError, match="end a text with the token"):
         CLIPEmbedder.from_pretrained(folder)
 
 
@@ -187,6 +188,16 @@ def test_tiny_package__is_the_same_for_a_seed(package, tmp_path):
     again = make_tiny_package(tmp_path / "again")
     assert again.manifest.revision == package.manifest.revision
     assert make_tiny_package(tmp_path / "other", seed=1).manifest.revision != package.manifest.revision
+
+
+def test_tiny_package__names_its_weights_as_the_hub_does(package):
+    names = load_file(package.directory / "model.safetensors").keys()
+    assert {
+        "logit_scale",
+        "text_model.encoder.layers.0.self_attn.q_proj.weight",
+        "vision_model.embeddings.patch_embedding.weight",
+        "visual_projection.weight",
+    } <= names
 
 
 # What transformers imports of a torchvision that is there; whoever calls it is found out.

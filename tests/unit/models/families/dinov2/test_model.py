@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import (
     BitImageProcessorPil,
     Dinov2Model,
@@ -93,3 +94,12 @@ def test_load__refuses_another_model(package, tmp_path):
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "clip"}))
     with pytest.raises(CorruptedModelPackageError, match=r"'clip'.*'dinov2'"):
         DINOv2Embedder.from_pretrained(folder)
+
+
+def test_tiny_package__names_its_weights_as_the_hub_does(package):
+    names = load_file(package.directory / "model.safetensors").keys()
+    assert {
+        "embeddings.cls_token",
+        "encoder.layer.0.attention.attention.query.weight",
+        "layernorm.bias",
+    } <= names
