@@ -28,6 +28,7 @@ BACKEND_ORDER = {
     BackendType.CUSTOM: "code of its own",
 }
 _RANK = list(BACKEND_ORDER)
+_OWN = "'its own backend'"  # stands for it while reasons that differ in nothing else are gathered
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def negotiate(target: Target, demands: Demands, runtime: Runtime) -> tuple[Candi
 
 
 def group_reasons(candidates: Iterable[Candidate]) -> tuple[ReasonGroup, ...]:
-    """Gather why candidates were turned down.
+    """Gather why candidates were turned down; what differs in the backend's name only is one reason.
 
     Args:
         candidates: What ``negotiate`` returned.
@@ -123,12 +124,20 @@ def group_reasons(candidates: Iterable[Candidate]) -> tuple[ReasonGroup, ...]:
     Returns:
         One group per reason, the most frequent first.
     """
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[Candidate]] = {}
     for one in candidates:
         for kind, reason in zip(one.kinds, one.reasons, strict=True):
-            groups.setdefault((kind, reason), []).append(one.name)
-    made = [ReasonGroup(kind, reason, tuple(names)) for (kind, reason), names in groups.items()]
+            groups.setdefault((kind, reason.replace(f"'{one.backend}'", _OWN)), []).append(one)
+    made = [
+        ReasonGroup(kind, reason.replace(_OWN, _backends(of)), tuple(one.name for one in of))
+        for (kind, reason), of in groups.items()
+    ]
     return tuple(sorted(made, key=lambda group: -group.count))
+
+
+def _backends(candidates: Iterable[Candidate]) -> str:
+    """The backends of some candidates, in words."""
+    return " or ".join(dict.fromkeys(f"'{one.backend}'" for one in candidates))
 
 
 def require_accepted(

@@ -205,6 +205,15 @@ def test_group_reasons__counted_and_the_same_in_the_error(packages):
     assert group_reasons([]) == ()
 
 
+def test_group_reasons__what_differs_in_the_backends_name_only_is_one(packages):
+    described = AutoModel.describe("org/tiny", model_dir=packages, backend="torch-script", device="cpu")
+    first = described.turned_down[0]
+    assert (first.kind, first.count) == ("backend", 4)
+    assert first.reason == (
+        "Backend 'torch-script' was asked for; this one is 'openvino' or 'onnx' or 'torch' or 'trt'."
+    )
+
+
 def test_unusable__a_broken_exported_package_harms_nobody(packages):
     (packages / "org" / "tiny--openvino" / "manifest.json").write_text("[]")
     make_tiny_package(packages / "org" / "tiny--onnx", model_id="org/tiny", backend="torch")
