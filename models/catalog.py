@@ -13,6 +13,7 @@ from models.catalog_images import IMAGE_CARDS, hub_card
 __all__ = [
     "CATALOG",
     "COMPANIONS",
+    "DINOV2_CARDS",
     "MODALITIES",
     "NOT_PINNED",
     "SCORE_KINDS",
@@ -29,6 +30,12 @@ def _xclip(model_id: str, revision: str, num_frames: int, **fields: Any) -> Mode
     return hub_card(
         "xclip", model_id=model_id, revision=revision, num_frames=num_frames, **{**common, **fields}
     )
+
+
+def _dinov2(model_id: str, revision: str, **fields: Any) -> ModelCard:
+    """A card of a DINOv2 checkpoint: images and clips, no texts."""
+    common: dict[str, Any] = {"license": "Apache-2.0", "modalities": ("image", "video"), "input_size": 224}
+    return hub_card("dinov2", model_id=model_id, revision=revision, **common, **fields)
 
 
 VIDEO_CARDS: tuple[ModelCard, ...] = (
@@ -123,7 +130,39 @@ VIDEO_CARDS: tuple[ModelCard, ...] = (
     ),
 )
 
-CATALOG: dict[str, ModelCard] = {card.model_id: card for card in (*VIDEO_CARDS, *IMAGE_CARDS)}
+DINOV2_CARDS: tuple[ModelCard, ...] = (
+    # revisions: model list of the MTEB benchmark
+    _dinov2(
+        "facebook/dinov2-small",
+        "ed25f3a31f01632728cabb09d1542f84ab7b0056",
+        embedding_dim=384,
+        weights=22_056_576,
+        description="DINOv2, small: pictures that look alike get near vectors. It knows no texts.",
+    ),
+    _dinov2(
+        "facebook/dinov2-base",
+        "f9e44c814b77203eaa57a6bdbbd535f21ede1415",
+        embedding_dim=768,
+        weights=86_580_480,
+        description="DINOv2, base: likeness of pictures without texts.",
+    ),
+    _dinov2(
+        "facebook/dinov2-large",
+        "47b73eefe95e8d44ec3623f8890bd894b6ea2d6c",
+        embedding_dim=1024,
+        weights=304_368_640,
+        description="DINOv2, large: likeness of pictures without texts.",
+    ),
+    _dinov2(
+        "facebook/dinov2-giant",
+        "611a9d42f2335e0f921f1e313ad3c1b7178d206d",
+        embedding_dim=1536,
+        weights=1_136_480_768,
+        description="DINOv2, giant: the largest and slowest of the family; no texts.",
+    ),
+)
+
+CATALOG: dict[str, ModelCard] = {card.model_id: card for card in (*VIDEO_CARDS, *IMAGE_CARDS, *DINOV2_CARDS)}
 
 COMPANIONS: dict[str, ModelCard] = {
     card.model_id: card

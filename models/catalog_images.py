@@ -271,6 +271,6 @@ IMAGE_CARDS: tuple[ModelCard, ...] = (
         "cc24074f717b612951c2dead130904ab9b65a81e",
         embedding_dim=1152,
         weights=1_135_670_962,
-        description="SigLIP 2 of the shape-optimised size that keeps a picture's aspect ratio; many languages.",
+        description="SigLIP 2 of the shape-optimised size that keeps the aspect ratio; many languages.",
     ),
 )

@@ -151,6 +151,12 @@ def _check_model(model: Any, backend: BackendType) -> None:
             f"{kind} cannot be exported: only image-text models of two towers that read their texts with "
             "read_tokens(folder, max_length=, vocab_size=) can."
         )
+    pictures = model.image_preprocessing
+    if pictures.size is None and pictures.crop is None:
+        raise ModelExportError(
+            f"This {kind} takes pictures of many shapes (NaFlex); only a tower for one size can be exported.",
+            next_step="Export a checkpoint of fixed resolution.",
+        )
     formats = {(str(weight.device), str(weight.dtype).removeprefix("torch.")) for weight in _weights(model)}
     if formats != {("cpu", "float32")}:
         raise ModelExportError(

@@ -15,9 +15,14 @@ from models.transformers_loading import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import torch
+
+    from models.preprocessing import ImagePreprocessing
+
+    ImageRows = Callable[[Any, torch.Tensor], torch.Tensor]
 
 __all__ = ["SigmoidEncoderModel"]
 
@@ -42,9 +47,15 @@ class SigmoidEncoderModel(DualEncoderModel):
         from transformers import SiglipModel
 
         network = load_network(SiglipModel, folder, model_types=("siglip",))
-        text = network.config.text_config
         preprocessing = read_preprocessing(folder, "SiglipImageProcessor")
         check_picture_size(folder, preprocessing, network.config.vision_config.image_size)
+        return self._joined(folder, network, preprocessing)
+
+    def _joined(
+        self, folder: Path, network: Any, preprocessing: ImagePreprocessing, images: ImageRows | None = None
+    ) -> EncoderParts:
+        """Join a network with the folder's tokenizer; ``images`` turns pixels into rows."""
+        text = network.config.text_config
         return EncoderParts(
             preprocessing=preprocessing,
             tokenizer=self.read_tokens(
@@ -54,11 +65,13 @@ class SigmoidEncoderModel(DualEncoderModel):
             logit_scale=float(network.logit_scale.exp()),
             logit_bias=float(network.logit_bias),
             score_kind="sigmoid",
-            towers=TransformersTowers(network, device=self.device, dtype=self._dtype, texts=_text_features),
+            towers=TransformersTowers(
+                network, device=self.device, dtype=self._dtype, images=images, texts=_text_rows
+            ),
         )
 
 
-def _text_features(network: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+def _text_rows(network: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
     """Rows of texts; the mask is left out, as in training (see ``filled_tokens``)."""
     del attention_mask
     return feature_rows(network.get_text_features(input_ids=input_ids))

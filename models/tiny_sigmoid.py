@@ -35,29 +35,40 @@ def tiny_card(name: str) -> dict[str, Any]:
     }
 
 
-def save_sigmoid_files(folder: Path, save_vocabulary: Callable[[Path], dict[str, int]], *, seed: int) -> None:
+def save_sigmoid_files(
+    folder: Path, save_vocabulary: Callable[[Path], dict[str, int]], *, seed: int, naflex: bool = False
+) -> None:
     """Write everything of a tiny package but its manifest.
 
     Args:
         folder: Where to write.
         save_vocabulary: Writes the tokenizer files; returns numbers for the text tower's configuration.
         seed: Draws the weights.
+        naflex: Make a network that keeps the aspect ratio of pictures.
     """
-    from transformers import SiglipConfig
-
-    config = SiglipConfig(
-        text_config={**_TOWER, **save_vocabulary(folder), "max_position_embeddings": _LENGTH},
-        vision_config={**_TOWER, "image_size": _SIZE, "patch_size": 8},
-    )
-    save_network(lambda: _network(config), folder, seed=seed)
-    write_json(folder / "preprocessor_config.json", _preprocessor())
+    text = {**_TOWER, **save_vocabulary(folder), "max_position_embeddings": _LENGTH}
+    save_network(lambda: _naflex(text) if naflex else _fixed(text), folder, seed=seed)
+    write_json(folder / "preprocessor_config.json", _naflex_preprocessor() if naflex else _preprocessor())
 
 
-def _network(config: Any) -> Any:
-    """A network whose scores are scaled as those of the published checkpoints."""
-    from transformers import SiglipModel
+def _fixed(text: dict[str, Any]) -> Any:
+    """A network for squares of one size."""
+    from transformers import SiglipConfig, SiglipModel
 
-    network = SiglipModel(config)
+    vision = {**_TOWER, "image_size": _SIZE, "patch_size": 8}
+    return _scaled(SiglipModel(SiglipConfig(text_config=text, vision_config=vision)))
+
+
+def _naflex(text: dict[str, Any]) -> Any:
+    """A network for pictures of any aspect ratio."""
+    from transformers import Siglip2Config, Siglip2Model
+
+    vision = {**_TOWER, "num_patches": 16, "patch_size": 8}
+    return _scaled(Siglip2Model(Siglip2Config(text_config=text, vision_config=vision)))
+
+
+def _scaled(network: Any) -> Any:
+    """The network, its scores scaled as those of the published checkpoints."""
     network.logit_scale.data.fill_(math.log(_SCALE))
     network.logit_bias.data.fill_(_BIAS)
     return network
@@ -77,3 +88,15 @@ def _preprocessor() -> dict[str, Any]:
         "rescale_factor": 0.00392156862745098,
         "size": {"height": _SIZE, "width": _SIZE},
     }
+
+
+def _naflex_preprocessor() -> dict[str, Any]:
+    """The same for pictures of any aspect ratio."""
+    kept = {name: value for name, value in _preprocessor().items() if name not in ("size", "processor_class")}
+    own = {
+        "image_processor_type": "Siglip2ImageProcessor",
+        "max_num_patches": 20,
+        "patch_size": 8,
+        "resample": 2,
+    }
+    return {**kept, **own}

@@ -1,13 +1,15 @@
-"""SigLIP 2 of fixed resolution through transformers."""
+"""SigLIP 2 through transformers: checkpoints of fixed resolution, and those of any aspect ratio (NaFlex)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from models.errors import CorruptedModelPackageError
+import torch
+
+from models.families.siglip2.naflex import read_patches
 from models.filled_tokens import Words
 from models.sigmoid_encoder import SigmoidEncoderModel
-from models.transformers_loading import read_json
+from models.transformers_loading import load_network, read_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from models.dual_encoder import EncoderParts
 
 __all__ = ["Siglip2Embedder", "small_letters"]
+
+_TYPES = ("siglip", "siglip2")  # what checkpoints of fixed resolution, and of NaFlex, call themselves
 
 
 def small_letters(text: str) -> str:
@@ -37,9 +41,10 @@ def small_letters(text: str) -> str:
 
 
 class Siglip2Embedder(SigmoidEncoderModel):
-    """A SigLIP 2 checkpoint of fixed resolution: SigLIP's towers, Gemma's vocabulary of many languages.
+    """A SigLIP 2 checkpoint: SigLIP's towers, Gemma's vocabulary of many languages.
 
-    The checkpoints named "naflex", which keep the aspect ratio of a picture, are refused.
+    Those of fixed resolution stretch a picture to a square; those named "naflex" keep its aspect
+    ratio and look at as many patches as their preprocessing allows (256).
 
     Args:
         model_dir: The package folder.
@@ -57,11 +62,22 @@ class Siglip2Embedder(SigmoidEncoderModel):
     words = Words("SigLIP 2", end="<eos>", filling="<pad>", clean=small_letters)
 
     def _load(self, folder: Path) -> EncoderParts:
-        """Load tokenizer, preprocessing and both towers; refuse NaFlex by name."""
-        if read_json(folder, "config.json").get("model_type") == "siglip2":
-            raise CorruptedModelPackageError(
-                f"{folder} is a NaFlex checkpoint of SigLIP 2 (pictures of any shape); only those of fixed "
-                "resolution can be run.",
-                next_step="Take one named after its resolution, such as google/siglip2-base-patch16-256.",
-            )
-        return super()._load(folder)
+        """Load tokenizer, preprocessing and both towers, of either kind."""
+        if read_config(folder, _TYPES)["model_type"] == "siglip":
+            return super()._load(folder)
+        from transformers import Siglip2Model
+
+        network = load_network(Siglip2Model, folder, model_types=("siglip2",))
+        patches = read_patches(folder, network.config.vision_config.patch_size)
+        return self._joined(folder, network, patches, images=patches.encode)
+
+    def embed_preprocessed(self, batch: list[Any]) -> torch.Tensor:
+        """Embed clips that went through ``preprocess_clip``, of one size or of many: [N, D], unit rows."""
+        sizes = sorted({tuple(clip.shape[2:]) for clip in batch})
+        if len(sizes) < 2:
+            return super().embed_preprocessed(batch)
+        rows = torch.empty(len(batch), self.parts.embedding_dim or 0)
+        for size in sizes:
+            places = [i for i, clip in enumerate(batch) if tuple(clip.shape[2:]) == size]
+            rows[places] = super().embed_preprocessed([batch[i] for i in places])
+        return rows

@@ -18,12 +18,13 @@ __all__ = ["make_tiny_package"]
 _MARKS = ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>")
 
 
-def make_tiny_package(directory: str | Path, *, seed: int = 0) -> ModelPackage:
+def make_tiny_package(directory: str | Path, *, seed: int = 0, naflex: bool = False) -> ModelPackage:
     """Write a tiny SigLIP 2 package: random weights, a real small vocabulary, known answers.
 
     Args:
         directory: Where to write; made when it is missing.
         seed: Draws the weights.
+        naflex: Make one that keeps the aspect ratio of pictures.
 
     Returns:
         The package, for ``AutoModel.from_pretrained(package.directory)``.
@@ -34,7 +35,7 @@ def make_tiny_package(directory: str | Path, *, seed: int = 0) -> ModelPackage:
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    save_sigmoid_files(folder, _save_vocabulary, seed=seed)
+    save_sigmoid_files(folder, _save_vocabulary, seed=seed, naflex=naflex)
     return finish_package(
         folder, Siglip2Embedder.from_pretrained, architecture="siglip2", card=tiny_card("SigLIP 2")
     )

@@ -67,7 +67,7 @@ class XCLIPEmbedder(DualEncoderModel):
         self._stated_frames = num_frames
 
     @classmethod
-    def read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> HubTokens:
+    def _read_tokens(cls, folder: Path, *, max_length: int, vocab_size: int) -> HubTokens:
         """Read the tokenizer of a package folder."""
         from transformers import CLIPTokenizer
 
@@ -82,7 +82,7 @@ class XCLIPEmbedder(DualEncoderModel):
         self._take_frames(vision.num_frames)
         preprocessing = read_preprocessing(folder, "VideoMAEImageProcessor")
         check_picture_size(folder, preprocessing, vision.image_size)
-        tokenizer = self.read_tokens(
+        tokenizer = self._read_tokens(
             folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
         )
         _check_end_mark(folder, tokenizer)

@@ -10,7 +10,8 @@ from torch.nn.functional import normalize
 from transformers import CLIPTokenizer, VideoMAEImageProcessorPil, XCLIPModel
 
 from models.auto import AutoModel
-from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelInputError
+from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelInputError, WorkbenchError
+from models.export import export_package
 from models.families.xclip.model import XCLIPEmbedder
 from models.families.xclip.tiny import make_tiny_package
 from models.known_answers import known_answer_frames
@@ -138,14 +139,14 @@ def test_auto_model__loads_the_folder(folder):
 
 
 def test_from_pretrained__refuses_a_tokenizer_that_does_not_end_texts(folder, monkeypatch):
-    plain = XCLIPEmbedder.read_tokens
+    plain = XCLIPEmbedder._read_tokens
 
     def without_end(folder, **sizes):
         tokens = plain(folder, **sizes)
         ids, mask = tokens(["a"])
         return lambda _: (ids.clamp(max=1), mask)
 
-    monkeypatch.setattr(XCLIPEmbedder, "read_tokens", staticmethod(without_end))
+    monkeypatch.setattr(XCLIPEmbedder, "_read_tokens", staticmethod(without_end))
     with pytest.raises(CorruptedModelPackageError, match="does not end a text"):
         XCLIPEmbedder.from_pretrained(folder)
 
@@ -156,3 +157,8 @@ def test_from_pretrained__refuses_another_kind_of_network(folder, tmp_path):
     (copy / "config.json").write_text(json.dumps(config))
     with pytest.raises(CorruptedModelPackageError, match="'clip'"):
         XCLIPEmbedder.from_pretrained(copy)
+
+
+def test_export_package__refuses_a_tower_of_clips(model, tmp_path):
+    with pytest.raises(WorkbenchError, match=r"onnx|exported"):
+        export_package(model, tmp_path / "exported", backend="onnx")
