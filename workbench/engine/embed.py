@@ -10,6 +10,7 @@ from workbench.engine.job import Job
 from workbench.engine.loop import StopSignal
 from workbench.engine.progress import shown_progress, wait_showing
 from workbench.engine.records import EmbedProgress
+from workbench.engine.replay import ReplayRun, replay
 from workbench.engine.run import EmbedRun
 from workbench.engine.sizing import BatchSizer, check_batch_size
 from workbench.engine.store import VectorStore, open_store
@@ -114,11 +115,15 @@ def submit_embed(
     kept = open_store(store)
     stop = StopSignal()
 
-    def prepare(job: "Job[Embeddings]") -> EmbedRun:
+    def prepare(job: "Job[Embeddings]") -> EmbedRun | ReplayRun:
+        listed = as_clips(clips)
+        stored = replay(model, listed, kept, num_frames)
+        if stored is not None:
+            return stored
         adapted = adapt(load_if_named(model))
         return EmbedRun(
             adapted,
-            as_clips(clips),
+            listed,
             num_frames=num_frames or adapted.num_frames,
             store=kept,
             sizer=BatchSizer(batch_size, device=adapted.device),

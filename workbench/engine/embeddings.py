@@ -15,6 +15,7 @@ from workbench.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.engine.replay import ReplayRun
     from workbench.engine.run import EmbedRun
     from workbench.media.clips import Clip
 
@@ -75,7 +76,7 @@ class Embeddings:
         object.__setattr__(self, "_places", places)
 
     @classmethod
-    def of_run(cls, run: "EmbedRun", *, stopped: bool) -> "Embeddings":
+    def of_run(cls, run: "EmbedRun | ReplayRun", *, stopped: bool) -> "Embeddings":
         """Collect what a run has done."""
         places, vectors, skipped = run.tally.result()
         there = [run.clips[i] for i in places]

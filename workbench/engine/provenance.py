@@ -13,16 +13,17 @@ __all__ = ["provenance_of"]
 _LIBRARIES = ("embedding-workbench", "torch", "transformers", "numpy", "av", "onnxruntime", "openvino")
 
 
-def provenance_of(model: "AdaptedModel", space: "EmbeddingSpace") -> dict[str, Any]:
+def provenance_of(model: "AdaptedModel", space: "EmbeddingSpace", num_frames: int) -> dict[str, Any]:
     """Note what makes vectors, when and where.
 
     Args:
         model: The engine's view of the model.
         space: The embedding space of the vectors.
+        num_frames: T, the frames taken of each clip.
 
     Returns:
         JSON-ready facts: created (UTC), device, versions, model_id, revision, preprocessing,
-        sampling, dtype, and backend when the model states one.
+        sampling, frames, own_frames (whether T is the model's own), dtype and backend when stated.
     """
     versions = {}
     for name in _LIBRARIES:
@@ -38,6 +39,8 @@ def provenance_of(model: "AdaptedModel", space: "EmbeddingSpace") -> dict[str, A
         "revision": space.revision,
         "preprocessing": space.preprocessing,
         "sampling": space.sampling,
+        "frames": num_frames,
+        "own_frames": num_frames == model.num_frames,
     }
     stated = {name: getattr(model.model, name, "") for name in ("dtype", "backend")}
     return facts | {name: str(value) for name, value in stated.items() if value}

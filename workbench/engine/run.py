@@ -59,7 +59,7 @@ class EmbedRun:
         self.space = model.space(num_frames)
         self.tally = Tally([clip.key for clip in self.clips], model.embedding_dim or 0)
         self.notes: dict[str, str] = {}
-        self.provenance = provenance_of(model, self.space)
+        self.provenance = provenance_of(model, self.space, num_frames)
         self._num_frames = num_frames
         self._store = store
         self._sizer = sizer
@@ -99,6 +99,9 @@ class EmbedRun:
                 self.tally.skip(outcome.item, outcome.problem)
                 self.tally.spend(outcome.seconds)
             self._on_change()
+        settle = getattr(self._store, "settle", None)
+        if missing and settle is not None:
+            settle(self.model.store_space(self.space))
 
     def _reuse(self) -> list[int]:
         """Take what the store has; return the places of the other clips."""

@@ -14,7 +14,7 @@ from workbench.files import write_atomically
 from workbench.store.tables import as_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -41,6 +41,22 @@ class Snapshot:
         import pyarrow.parquet as pq
 
         return pq.read_table(self.folder / _FACTS, columns=columns).to_pandas()
+
+    def rows_of(self, ids: "Sequence[str]") -> tuple[np.ndarray, str] | None:
+        """Look rows up.
+
+        Args:
+            ids: Ids of clips, in any order, also the same one twice.
+
+        Returns:
+            float32 (len(ids), D) and the name of the run that made the first; None if one is missing.
+        """
+        facts = self.facts(["id", "run"])
+        places = {name: place for place, name in enumerate(facts["id"])}
+        wanted = [places.get(name, -1) for name in ids]
+        if not wanted or min(wanted) < 0:
+            return None
+        return np.asarray(self.vectors[wanted]), str(facts["run"][wanted[0]])
 
 
 def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> Snapshot:

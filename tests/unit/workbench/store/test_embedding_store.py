@@ -228,3 +228,34 @@ def test_put__a_read_only_folder_is_said(tmp_path):
     folder.mkdir(mode=0o500)
     with pytest.raises(StoreError, match="may not be written"):
         EmbeddingStore(folder / "store").put(SPACE, ["a"], rows(1))
+
+
+def test_embed__a_named_model_whose_vectors_are_all_there_is_not_loaded(tmp_path):
+    code = (
+        "import sys, workbench\n"
+        "done = workbench.embed('workbench/spriteclip-tiny', workbench.sample_clips(), "
+        f"store={str(tmp_path / 'store')!r}, progress=False)\n"
+        "print(len(done), done.stats.reused, done.provenance['device'], done.space.sampling, "
+        "*[name for name in ('torch', 'lancedb') if name in sys.modules])"
+    )
+
+    def run():
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240, cwd=ROOT
+        )
+        return done.stdout.split()
+
+    assert run()[:3] == ["24", "0", "cpu"]
+    assert run() == ["24", "24", "cpu", "uniform-middle:8"]
+
+
+def test_embed__other_frames_than_the_stored_ones_need_the_model(tmp_path):
+    from workbench.media.samples import sample_clips
+
+    clips, model = sample_clips()[:2], "workbench/spriteclip-tiny"
+    store = EmbeddingStore(tmp_path / "store")
+    embed(model, clips, store=store, num_frames=16, progress=False)
+    own = embed(model, clips, store=store, progress=False)
+    assert (own.stats.reused, own.space.sampling) == (0, "uniform-middle:8")
+    again = embed(model, clips, store=store, num_frames=16, progress=False)
+    assert (again.stats.reused, again.space.sampling) == (2, "uniform-middle:16")
