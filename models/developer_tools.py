@@ -12,7 +12,7 @@ from models.base import (
     model_ids,
     unit_rows,
 )
-from models.catalog import ModelCard
+from models.cards import ModelCard
 from models.conformance import check_model
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
@@ -23,8 +23,10 @@ from models.providers import register_model_provider, unregister_model_provider
 from models.registry import (
     LazyClass,
     RegistryEntry,
+    model_implementation_exists,
     on_registry_change,
     register_model,
+    resolve_model_class,
     unregister_model,
 )
 from models.runtime import describe_runtime, pick_device
@@ -49,11 +51,13 @@ __all__ = [
     "get_model_package_contents",
     "known_answer_frames",
     "model_ids",
+    "model_implementation_exists",
     "on_registry_change",
     "pick_device",
     "record_known_answers",
     "register_model",
     "register_model_provider",
+    "resolve_model_class",
     "unit_rows",
     "unregister_model",
     "unregister_model_provider",
