@@ -3,7 +3,7 @@
 from typing import Any
 
 from traitlets import Any as AnyTrait
-from traitlets import Int, TraitType, Unicode
+from traitlets import Bool, Int, TraitType, Unicode
 
 from workbench.controllers.base import Controller
 from workbench.controllers.cards import (
@@ -38,7 +38,8 @@ class CompareController(Controller):
         columns: How many groups stand side by side.
         heat: What the second heat map shows; empty without a second result.
         state_text: How far the second model is.
-        problem: The last warning or error of the second model, as a `Status`; None when all is well.
+        problem: The last error of the second model, as a `Status`; None when all is well.
+        needs_download: Whether the second model waits to be downloaded.
     """
 
     options: TraitType = AnyTrait(())
@@ -47,6 +48,7 @@ class CompareController(Controller):
     heat: TraitType = AnyTrait(NO_HEAT)
     state_text = Unicode("")
     problem: TraitType = AnyTrait(None, allow_none=True)
+    needs_download = Bool(default_value=False)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -74,6 +76,16 @@ class CompareController(Controller):
         """The ids of the chosen model and of the one it is compared with; empty without one."""
         return self.session.model_id, self.session.compare_with
 
+    def download(self) -> None:
+        """Fetch the second model; once it is here it is asked what the first one was."""
+        if self.session.compared is not None:
+            ModelController.of(self.session.compared).download()
+
+    def download_words(self) -> str:
+        """Say what `download` would do."""
+        other = self.session.compared
+        return "" if other is None else ModelController.of(other).download_words()
+
     def close(self) -> None:
         """Let the second model go."""
         self._drop()
@@ -96,16 +108,18 @@ class CompareController(Controller):
         other.parent = session
         other.observe(self._on_other, names=list(OF_OTHER))
         ModelController.of(other).observe(self._tell_state, names="load_state")
+        ModelController.of(other).observe(self._on_installed, names="installed")
         EmbedController.of(other).observe(self._tell_state, names=["progress_text", "busy"])
         session.compared = other
         self._show()
         self._tell_state()
+        self._tell_download()
         self._ask()
 
     def _drop(self) -> None:
         """Stop what the second model does, and unload it."""
         other, self.session.compared = self.session.compared, None
-        self.problem, self.state_text = None, ""
+        self.problem, self.state_text, self.needs_download = None, "", False
         if other is None:
             return
         other.unobserve(self._on_other, names=list(OF_OTHER))
@@ -131,9 +145,12 @@ class CompareController(Controller):
             self._ask()
 
     def _ask(self) -> None:
-        """Ask the second model what the first one answered; without prompts, only embed."""
+        """Ask the second model what the first one answered; without prompts, only embed.
+
+        One that is not on this machine is not fetched because somebody looks through a list.
+        """
         session, other = self.session, self.session.compared
-        if other is None or session.embeddings is None:
+        if other is None or session.embeddings is None or ModelController.of(other).needs_download():
             return
         other.store = session.store
         by_prompt = self.ranks.mode == MODES[0]
@@ -164,13 +181,30 @@ class CompareController(Controller):
 
     def _on_status(self, status: Status) -> None:
         """Pass its messages on, so that nobody takes them for the first model's."""
-        serious = status.level in ("warning", "error")
-        problem = status if serious else None
+        problem = status if status.level == "error" else None
         if problem != self.problem:
             self.problem = problem
             self._show()
         text = f"Compared model: {status.text}"
         self.session.status = Status(status.level, text, status.next_step, status.trace)
+
+    def _on_installed(self, _: Any) -> None:
+        """The second model may have arrived."""
+        self._tell_state()
+        if self.needs_download and not self._tell_download():
+            self._ask()
+
+    def _tell_download(self) -> bool:
+        """Say that the second model waits to be downloaded, if it does."""
+        other = self.session.compared
+        before, self.needs_download = self.needs_download, ModelController.of(other).needs_download()
+        if self.needs_download and not before:
+            self.session.say(
+                "warning",
+                f"{other.model_id} is not on this machine, so nothing is compared yet.",
+                f"Press {self.download_words()}, or: workbench models download {other.model_id}",
+            )
+        return self.needs_download
 
     def _tell_state(self, _: Any = None) -> None:
         """Say how far the second model is."""
@@ -223,5 +257,5 @@ class CompareController(Controller):
     def _waiting(self) -> str:
         """What to say where the second model has no result."""
         if self.problem is not None:
-            return f"{self.problem.text} {self.problem.next_step}".strip()
-        return "Not ranked yet with this model."
+            return "No result: what went wrong stands beside the model."
+        return "Download this model to compare with it." if self.needs_download else "Not ranked yet."

@@ -1,7 +1,6 @@
 """Fetch a model's package: start, bytes, pace, time left, stop, go on."""
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Self
 
 from traitlets import Any as AnyTrait
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 __all__ = ["DownloadController", "progress_words"]
-
-LOOK_EVERY_S = 0.1  # a fast download reports far more often than anybody can read
 
 
 class DownloadController(Controller):
@@ -45,7 +42,6 @@ class DownloadController(Controller):
         super().__init__(session)
         self._stop = threading.Event()
         self._meter = RateMeter()
-        self._looked_s = 0.0
         self._kept = ""
 
     @classmethod
@@ -72,7 +68,7 @@ class DownloadController(Controller):
                     next_step="Wait until it is here, or stop that download.",
                 )
             if not self.busy:
-                self._stop, self._meter, self._looked_s = threading.Event(), RateMeter(), 0.0
+                self._stop, self._meter = threading.Event(), RateMeter()
                 self.model_id, self.problem, self._kept = model_id, None, ""
                 self.fraction, self.text = 0.0, "asking how large it is"
                 self.state = "running"
@@ -103,14 +99,9 @@ class DownloadController(Controller):
         return package
 
     def _show(self, progress: Any) -> None:
-        """Take over how far it is, a few times a second and at the end."""
-        now = time.monotonic()
-        complete = progress.total_bytes and progress.done_bytes >= progress.total_bytes
-        if now - self._looked_s < LOOK_EVERY_S and not complete:
-            return
-        self._looked_s = now
+        """Take over how far it is."""
         self._meter.add(progress.done_bytes)
-        self._kept = _amount(progress)
+        self._kept = _amount(progress) if progress.done_bytes else ""
         self.fraction = _fraction(progress)
         self.text = progress_words(progress, self._meter.rate(progress.done_bytes))
 

@@ -68,7 +68,8 @@ class JobsController(Controller):
         shown = next((embed for embed in jobs if embed.busy), self.embed)
         fetching = shown.busy and self._waits_for_download(shown)
         words = f"downloading · {self.downloads.text}" if fetching else shown.progress_text
-        name = f"{shown.session.model_id.rpartition('/')[2]}: " if len(jobs) > 1 and words else ""
+        named = len(jobs) > 1 and shown.busy  # of two models the one at work is named
+        name = f"{shown.session.model_id.rpartition('/')[2]}: " if named else ""
         self.running, self.first_running = any(embed.busy for embed in jobs), self.embed.busy
         self.stopping = any(embed.stopping for embed in jobs)
         self.fraction = self.downloads.fraction if fetching else shown.fraction

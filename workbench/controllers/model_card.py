@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from models.locations import package_path
 from models.reprs import readable_size
+from workbench.controllers.model_filter import NO_LICENCE
 
 __all__ = ["card_rows", "card_summary", "considered_rows", "device_options", "is_embedding", "model_notes"]
 
-EXPORTED = ("onnx", "openvino")  # backends whose packages lie beside the one in the home format
 OF_EMBEDDINGS = ("sees", "vectors", "scores")  # what a card says that only makes sense for embeddings
 
 
@@ -75,7 +74,7 @@ def card_summary(card: Any, model: Any, load_state: str) -> str:
         figures.append(_frames(getattr(source, "num_frames", None)))
     parts = [
         *figures,
-        card.license if card is not None else "",
+        _licence(card) if card is not None else "",
         f"ready on {getattr(model, 'device', 'cpu')}" if model is not None else load_state,
     ]
     return " · ".join(part for part in parts if part)
@@ -93,14 +92,12 @@ def model_notes(card: Any, description: Any, *, needs_download: bool) -> list[tu
         Pairs (level, text); the levels are "muted", "warn" and "error".
     """
     notes = []
-    if card is not None and needs_download:
-        notes.append(("muted", f"Not on this machine: {_to_download(card)}."))
-        if card.gated:
-            notes.append(("warn", f"Gated: accept its terms at huggingface.co/{card.model_id} first."))
-    elif description is not None and description.chosen is None:
+    if card is not None and needs_download and card.gated:
+        notes.append(("warn", f"Gated: accept its terms at huggingface.co/{card.model_id} first."))
+    if description is not None and description.chosen is None:
         notes.append(("error", f"Cannot run here: {description.problem}"))
     if card is not None and not is_embedding(card):
-        notes.append(("warn", f"A {card.task_type} model: it gives no embeddings, so it cannot rank clips."))
+        notes.append(("warn", f"A model for {card.task_type}: it gives no vectors, so it cannot rank clips."))
     elif card is not None and "text" not in card.modalities:
         notes.append(("warn", "It knows no text: clips can be embedded, but not ranked for prompts."))
     return notes
@@ -135,24 +132,30 @@ def _loaded_rows(card: Any, model: Any, description: Any) -> list[tuple[str, str
     """Say where a loaded model came from, what runs it, and whether it gave its known answers."""
     if card is None or model is None:
         return []
-    backend = description.chosen.backend if description is not None and description.chosen else ""
-    rows = [("backend", backend)] if backend else []
+    chosen = description.chosen if description is not None else None
+    rows = [("backend", chosen.backend)] if chosen is not None else []
     if card.source == "registered":
-        return [*rows, ("loaded from", f"the registered class {type(model).__name__}")]
-    path = package_path(card, backend=backend if backend in EXPORTED else None)
-    return [*rows, ("loaded from", str(path)), ("known answers", _answers(model))]
+        rows.append(("loaded from", f"the registered class {type(model).__name__}"))
+    elif chosen is not None and chosen.location:
+        rows += [("loaded from", chosen.location), ("known answers", _answers(model))]
+    return rows
 
 
 def _answers(model: Any) -> str:
     """Say how the known answers came out."""
     if getattr(model, "known_answers_verified", False):
         return "verified: it gives the recorded vectors"
-    return "none recorded with this package"
+    return "there were none to compare with when it was loaded"
 
 
 def _frames(count: Any) -> str:
     """Say how many frames a model looks at."""
     return f"{count or 1} frame{'s' * ((count or 1) != 1)}"
+
+
+def _licence(card: Any) -> str:
+    """Name the licence, so that it can be read without a title."""
+    return "licence not stated" if card.license == NO_LICENCE else card.license
 
 
 def _to_download(card: Any) -> str:

@@ -4,7 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["INSTALLED_CHOICES", "MODALITY_CHOICES", "ModelFilter", "filter_cards", "licence_choices"]
+__all__ = [
+    "INSTALLED_CHOICES",
+    "MODALITY_CHOICES",
+    "NO_LICENCE",
+    "ModelFilter",
+    "filter_cards",
+    "licence_choices",
+]
 
 Choices = tuple[tuple[str, str], ...]  # pairs (label, value); the value "" lets everything pass
 

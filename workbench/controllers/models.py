@@ -150,8 +150,8 @@ class ModelController(ModelList):
         return considered_rows(self.description)
 
     def is_turned_down(self) -> bool:
-        """Whether the chosen model is here, and cannot run here."""
-        return self.description is not None and self.description.chosen is None and not self.needs_download()
+        """Whether the chosen model cannot run here."""
+        return self.description is not None and self.description.chosen is None
 
     def close(self) -> None:
         """Stop listening; unload what was loaded here."""
@@ -214,6 +214,7 @@ class ModelController(ModelList):
             model = AutoModel.from_pretrained(wanted[0], device=wanted[1])
             self.residence.own(model)
             if wanted == (self.session.model_id, self.device) and not self._closed:
+                self.description = AutoModel.describe(wanted[0], device=wanted[1])
                 self.session.model = model
                 self.session.say("ok", f"{wanted[0]} is ready on {getattr(model, 'device', 'cpu')}.")
                 return model

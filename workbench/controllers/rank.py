@@ -20,6 +20,7 @@ from workbench.session import Session
 __all__ = ["MODES", "RankController"]
 
 MODES = ("clips for each prompt", "labels for each clip")
+MAX_NAMED = 8  # unknown words in one message; the results name them all
 TYPE_PROMPTS = "Type one a line, such as: a red circle moving left"
 
 
@@ -72,9 +73,7 @@ class RankController(Controller):
     def rank(self) -> None:
         """Rank in a thread; embeds first when there are no vectors of the chosen model. Returns at once."""
         if not self.prompts:
-            self.session.say(
-                "warning", "There is no prompt to rank.", "Type one a line, such as: a red circle moving left"
-            )
+            self.session.say("warning", "There is no prompt to rank.", TYPE_PROMPTS)
             return
         if self.embed.needs_embedding():
             self.embed.start()  # the ranking follows when the vectors arrive
@@ -140,7 +139,8 @@ class RankController(Controller):
         """Say what was ranked, and which words mean nothing to the model."""
         if self.unknown:
             words = sorted({word for words in self.unknown.values() for word in words})
-            names = ", ".join(repr(word) for word in words)
+            names = ", ".join(repr(word) for word in words[:MAX_NAMED])
+            names += f" and {len(words) - MAX_NAMED} more" if len(words) > MAX_NAMED else ""
             self.session.say(
                 "warning",
                 f"The model does not know: {names}.",

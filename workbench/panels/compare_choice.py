@@ -4,7 +4,7 @@ import ipywidgets
 
 from workbench.controllers.compare import CompareController
 from workbench.panels import html
-from workbench.panels.base import Panel, hooked
+from workbench.panels.base import Panel, button, hooked
 from workbench.session import Session
 
 __all__ = ["CompareChoice"]
@@ -32,12 +32,16 @@ class CompareChoice(Panel):
             "wb-compare wb-compare-model wb-wide",
         )
         self._state = html.block(hook="wb-compare-state")
-        self._fill(self._model, self._state)
+        self._download = button("Download", "wb-compare-download", "Fetch the second model")
+        self._download.on_click(self._do(self.controller.download, "downloading the second model"))
+        self._fill(self._model, self._state, self._download)
         self.add_class("wb-part")
         self._take(self._model, "value", lambda chosen: self.controller.choose(chosen or ""), "comparing")
         self._follow(self.controller, "options", self._paint_choice)
         self._follow(self.session, "compare_with", self._paint_choice)
         self._follow(self.controller, ["state_text", "problem"], self._paint_state)
+        self._follow(self.controller, "needs_download", self._paint_download)
+        self._follow(self.controller.models.downloads, "state", self._paint_download)
 
     def _paint_choice(self) -> None:
         """List the models, and the chosen one even when nobody knows it."""
@@ -52,6 +56,12 @@ class CompareChoice(Panel):
         if options != tuple(self._model.options):
             self._model.options = options
         self._model.value = chosen
+
+    def _paint_download(self) -> None:
+        """Offer to fetch the second model when it is not here."""
+        running = self.controller.models.downloads.state in ("running", "stopping")
+        self._download.layout.display = "" if self.controller.needs_download and not running else "none"
+        self._download.description = self.controller.download_words()
 
     def _paint_state(self) -> None:
         """Say how far it is, and what went wrong."""

@@ -60,7 +60,7 @@ class RankPanel(Panel):
         self._heatmap = hooked(Heatmap(), "wb-heatmap")
         self._left_out = html.block()
         self._other_heatmap = hooked(Heatmap(), "wb-compare-heatmap")
-        self._names = [html.block(hook="wb-heat-name"), html.block(hook="wb-heat-name")]
+        self._names = [html.block(hook="wb-heat-title"), html.block(hook="wb-heat-title")]
         self._more = hooked(
             ipywidgets.ToggleButton(description="More", tooltip="Templates, and what to steer away from"),
             "wb-more",

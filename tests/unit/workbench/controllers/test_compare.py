@@ -3,6 +3,7 @@ import pytest
 from models.errors import InvalidParameterError
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel
+from tests.unit.workbench.controllers.fake_downloads import MODEL_ID, FakeHub, far_card
 from workbench.controllers.compare import CompareController
 from workbench.controllers.embed import EmbedController
 from workbench.controllers.jobs import JobsController
@@ -184,7 +185,27 @@ def test_compare_with__an_unknown_id_is_told_and_the_first_ranking_stays(compare
     assert "no/such-model" in compare.problem.text
     assert keys(compare.groups)[0][0] == "red.png"
     assert compare.groups[1]["cards"] == []
-    assert "no/such-model" in compare.groups[1]["note"]
+    assert "went wrong" in compare.groups[1]["note"]
+
+
+def test_compare_with__a_model_that_is_not_here_waits_for_a_press(compare, session, monkeypatch):
+    hub = FakeHub(monkeypatch, far_card())
+    monkeypatch.setattr("models.auto.AutoModel.from_pretrained", lambda *_, **__: ContraryModel())
+    monkeypatch.setattr("models.auto.AutoModel.describe", lambda *_, **__: None)
+    compare.models.refresh()
+    session.model = MeanColorModel()
+    session.compare_with = MODEL_ID
+    assert f"workbench models download {MODEL_ID}" in session.status.next_step
+    rank(compare, "red")
+    assert compare.needs_download
+    assert hub.calls == 0
+    assert "Download" in compare.groups[1]["note"]
+    compare.download()
+    hub.give()
+    assert compare.models.downloads.wait(WAIT_S)
+    settle(compare)
+    assert not compare.needs_download
+    assert keys(compare.groups)[1][0] == "blue.png"
 
 
 def test_clips__replaced_both_forget(compare, session, contrary, pictures):

@@ -238,13 +238,11 @@ def test_parts__stand_alone_and_close(part):
 
 
 def test_click__a_bug_in_a_controller_is_shown_not_swallowed(session, monkeypatch):
-    panel = ClipLoader(session)
-
-    def broken():
+    def broken(_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(panel.controller, "open_samples", broken)
-    panel._samples.on_click(panel._do(broken, "testing"))
+    monkeypatch.setattr("workbench.controllers.clips.ClipController.open_samples", broken)
+    panel = ClipLoader(session)
     hook(panel, "wb-samples").click()
-    assert "ZeroDivisionError while testing: oops" in hook(panel, "wb-status").value
+    assert "ZeroDivisionError while opening the samples: oops" in hook(panel, "wb-status").value
     assert "Traceback" in hook(panel, "wb-status").value

@@ -177,7 +177,7 @@ def test_registered__a_model_that_gives_no_vectors_is_shown_as_what_it_is(sessio
         hook(picker, "wb-model").value = "fake-boxes"
         state = hook(picker, "wb-model-state").value
         assert "object-detection" in state
-        assert "gives no embeddings" in state
+        assert "gives no vectors" in state
         assert "fake-boxes" not in [value for _, value in hook(picker, "wb-compare").options]
         assert "frame" not in hook(picker, "wb-model-card").value
     finally:
