@@ -151,6 +151,14 @@ class InternVideo2Config:
     image_mean: tuple[float, float, float] = field(default=(0.485, 0.456, 0.406))
     image_std: tuple[float, float, float] = field(default=(0.229, 0.224, 0.225))
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that fit no network."""
+        if self.proj_dim < 1 or min(self.logit_scale, *self.image_std) <= 0:
+            raise InvalidParameterError(
+                f"proj_dim, logit_scale and image_std must be above 0; they are {self.proj_dim}, "
+                f"{self.logit_scale} and {self.image_std}."
+            )
+
     @classmethod
     def full_1b(cls) -> InternVideo2Config:
         """Sizes of the published model of 1 B parameters."""
@@ -198,8 +206,6 @@ class InternVideo2Config:
                     f"{name!r} must hold the sizes of a tower; it is {raw.get(name)!r}."
                 )
         colours = {name: _triple(name, raw[name]) for name in ("image_mean", "image_std") if name in raw}
-        if min(colours.get("image_std", (1.0,))) <= 0:
-            raise InvalidParameterError(f"image_std must be above 0; it is {raw['image_std']!r}.")
         return cls(
             vision=_read(VisionConfig, raw["vision"], "vision"),
             text=_read(TextConfig, raw["text"], "text"),

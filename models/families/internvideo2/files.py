@@ -15,7 +15,7 @@ from models.manifest import MANIFEST_NAME
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Files", "locate", "repositories_to_fetch"]
+__all__ = ["CONFIG_FILE", "WEIGHTS_FILE", "Files", "config_beside", "locate", "repositories_to_fetch"]
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 
@@ -59,6 +59,22 @@ def locate(directory: Path) -> Files:
     config = _config(folder, weights)
     published = weights.name == INTERNVIDEO2_MODEL_FILE and config == InternVideo2Config.full_1b()
     return Files(config, weights, _vocabulary(folder), published)
+
+
+def config_beside(weights: Path) -> InternVideo2Config:
+    """Sizes from the ``config.json`` beside the weights; those of the published model without one.
+
+    Args:
+        weights: File with the weights; it need not exist.
+
+    Returns:
+        The sizes.
+
+    Raises:
+        CorruptedModelPackageError: If ``config.json`` is malformed.
+    """
+    path = weights.parent / CONFIG_FILE
+    return InternVideo2Config.from_file(path) if _describes_towers(path) else InternVideo2Config.full_1b()
 
 
 def repositories_to_fetch(model_dir: Path) -> list[str]:
@@ -105,8 +121,8 @@ def _weights(folder: Path) -> Path:
 def _config(folder: Path, weights: Path) -> InternVideo2Config:
     """Sizes from the folder's ``config.json``; the published file needs none."""
     path = folder / CONFIG_FILE
-    if weights.name == INTERNVIDEO2_MODEL_FILE and not _describes_towers(path):
-        return InternVideo2Config.full_1b()
+    if weights.name == INTERNVIDEO2_MODEL_FILE:
+        return config_beside(weights)
     if not path.is_file():
         raise PackageNotFoundError(
             f"InternVideo2's {CONFIG_FILE} is missing; it was expected at {path}.",

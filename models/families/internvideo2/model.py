@@ -174,6 +174,7 @@ class InternVideo2MultiModality(EmbeddingMethods):
             self.device = str(self._model.device)
         self._settings = asked
         self.num_frames, self.embedding_dim = files.config.vision.num_frames, files.config.proj_dim
+        self.departure = "" if asked.end_with_sep else "texts do not end with [SEP]"
         self.image_mean, self.image_std = files.config.image_mean, files.config.image_std
         self.logit_scale, self.preprocessing = files.config.logit_scale, signature(asked)
         if not files.published and type(self).model_id == self.model_id:

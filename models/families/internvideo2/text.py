@@ -68,7 +68,7 @@ def load_tokenizer(folder: Path, config: TextConfig) -> Any:
             "or run: workbench models download google-bert/bert-large-uncased.",
         )
     try:
-        pieces = path.read_text(encoding="utf-8").splitlines()
+        pieces = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise CorruptedModelPackageError(f"{path} is no text in UTF-8: {error}.") from error
     numbers = {piece: i for i, piece in enumerate(pieces)}
@@ -99,7 +99,8 @@ def tokenize(
     Returns:
         Numbers and mask (1 where a piece stands), both int64 [P, L].
     """
-    encoded = tokenizer(list(texts), add_special_tokens=False, truncation=True, max_length=length)
+    # cut here and not by the tokenizer, which would change its own state: threads share it
+    encoded = tokenizer(list(texts), add_special_tokens=False)
     end = [tokenizer.sep_token_id] if end_with_sep else []
     room = length - 1 - len(end)
     numbers = torch.full((len(texts), length), tokenizer.pad_token_id)

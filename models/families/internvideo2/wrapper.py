@@ -11,8 +11,8 @@ from torch import nn
 
 from models.errors import ModelInputError
 from models.families.internvideo2.checkpoint import WeightsFile, read_state
-from models.families.internvideo2.config import InternVideo2Config
 from models.families.internvideo2.errors import FrameShapeError, NetworkMissingError
+from models.families.internvideo2.files import config_beside
 from models.families.internvideo2.network import VisionTower
 from models.families.internvideo2.setup import Setup, compute_dtype
 from models.families.internvideo2.text import build_bert, load_tokenizer, place_buffers, tokenize
@@ -159,7 +159,7 @@ class _InternVideo2Stage2Wrapper(nn.Module):
 
 
 def _create_config(model_pt: str, bert_path: str) -> EasyDict:
-    """Make the configuration of the published 1B model.
+    """Make the configuration of the published 1B model, or of the ``config.json`` beside the weights.
 
     Args:
         model_pt: File with the weights.
@@ -173,7 +173,7 @@ def _create_config(model_pt: str, bert_path: str) -> EasyDict:
         >>> config.num_frames, config.size_t, config.model.embed_dim
         (4, 224, 512)
     """
-    return Setup(InternVideo2Config.full_1b(), Path(model_pt), Path(bert_path)).to_easydict()
+    return Setup(config_beside(Path(model_pt)), Path(model_pt), Path(bert_path)).to_easydict()
 
 
 def _setup_internvideo2(config: EasyDict) -> _InternVideo2Stage2Wrapper:

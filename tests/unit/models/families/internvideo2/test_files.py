@@ -120,6 +120,7 @@ def edit(folder, change):
         (lambda config: config["text"].update(max_txt_l=100), "max_txt_l"),
         (lambda config: config.update(image_std=[0.2, 0.2]), "image_std"),
         (lambda config: config.update(image_std=[0.2, 0.2, 0]), "image_std"),
+        (lambda config: config.update(proj_dim=0), "proj_dim"),
     ],
 )
 def test_config__refuses_what_describes_no_such_network(folder, change, words):

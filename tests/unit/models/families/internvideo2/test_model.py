@@ -1,16 +1,11 @@
-"""The reference class, method by method, and what the workbench asks of a model."""
-
-import threading
+"""The reference class, method by method: what each takes, gives and refuses."""
 
 import numpy as np
 import pytest
 import torch
-from easydict import EasyDict
 
 import models.families.internvideo2 as family
-from models.auto import AutoModel
 from models.base import VideoTextEmbeddingModel, model_ids
-from models.conformance import check_model
 from models.errors import InvalidParameterError, ModelInputError, ModelNotReadyError, PackageNotFoundError
 from models.families.internvideo2.model import (
     BERT_MODEL_ID,
@@ -21,9 +16,6 @@ from models.families.internvideo2.model import (
     INTERNVIDEO2_MODEL_REVISION,
     INTERNVIDEO2_MODEL_REVISION_FULL,
     InternVideo2MultiModality,
-    _create_config,
-    _InternVideo2Stage2Wrapper,
-    _setup_internvideo2,
 )
 
 FRAMES = [np.full((30, 40, 3), 20 * i, np.uint8) for i in range(7)]
@@ -247,194 +239,3 @@ def test_text__is_cut_at_the_longest_length(model):
     long = "dog " * 100
     assert torch.equal(model.embed_text(long), model.embed_text("dog " * 38))
     assert not torch.equal(model.embed_text(long), model.embed_text("dog " * 37))
-
-
-def test_evaluate__falling_probabilities_of_plain_numbers(model):
-    video = torch.nn.functional.normalize(torch.randn(2, 32), dim=1)
-    texts = [torch.nn.functional.normalize(video[:1] + 0.9 * torch.randn(1, 32), dim=1) for _ in range(4)]
-    values, places = model.evaluate(video, texts)
-    expected = (100.0 * video[:1] @ torch.cat(texts).T).softmax(dim=-1)[0]
-    assert values == sorted(values, reverse=True)
-    assert all(type(value) is float for value in values)
-    assert all(type(place) is int for place in places)
-    assert values == pytest.approx([float(expected[place]) for place in places], abs=1e-5)
-    assert sorted(places) == [0, 1, 2, 3]
-
-
-def test_evaluate__as_many_results_as_the_list_is_long(model):
-    values, places = model.evaluate(torch.ones(1, 32), [torch.eye(32)[:3]])
-    assert len(values) == len(places) == 1
-    assert values[0] == pytest.approx(1 / 3)
-
-
-def test_evaluate__no_text_is_a_value_error(model):
-    with pytest.raises(ValueError, match="No text") as raised:
-        model.evaluate(torch.ones(1, 32), [])
-    assert isinstance(raised.value, ModelInputError)
-
-
-@pytest.mark.parametrize(
-    ("video", "texts"),
-    [
-        (torch.empty(0), [torch.ones(1, 32)]),
-        (torch.ones(1, 31), [torch.ones(1, 32)]),
-        (torch.ones(1, 32), [torch.ones(1, 32), torch.ones(1, 30)]),
-    ],
-)
-def test_evaluate__vectors_that_do_not_fit_are_a_runtime_error(model, video, texts):
-    with pytest.raises(RuntimeError, match=r"needed|expected") as raised:
-        model.evaluate(video, texts)
-    assert isinstance(raised.value, ModelInputError)
-
-
-def test_predict_label__sorted_on_the_cpu_and_not_more_than_there_are(model):
-    videos, texts = torch.randn(3, 32), torch.randn(6, 32)
-    values, places = model._model.predict_label(videos, texts)
-    assert values.shape == places.shape == (3, 5)
-    assert values.dtype == torch.float32
-    assert places.dtype == torch.int64
-    expected = (100.0 * videos @ texts.T).softmax(dim=-1)
-    assert torch.allclose(values, expected.gather(1, places))
-    with pytest.raises(RuntimeError, match="The best 5 of 4"):
-        model._model.predict_label(videos, texts[:4])
-
-
-def test_create_config__an_easydict_that_a_network_is_built_from(package, model):
-    config = _create_config("a.pt", "some/bert")
-    assert isinstance(config, EasyDict)
-    assert (config.num_frames, config.origin_num_frames, config.size_t, config.max_txt_l) == (4, 4, 224, 40)
-    assert (config.model.embed_dim, config.pretrained_path) == (512, "a.pt")
-    assert config.model.text_encoder.pretrained == "some/bert"
-    tiny = model._ready.to_easydict()
-    network = _setup_internvideo2(tiny)
-    assert isinstance(network, _InternVideo2Stage2Wrapper)
-    assert torch.equal(network.get_txt_feat("a dog"), model.get_text_embedding("a dog"))
-
-
-def test_setup_internvideo2__reads_what_was_changed_in_the_configuration(model):
-    config = model._ready.to_easydict()
-    config.num_frames = 6
-    network = _setup_internvideo2(config)
-    assert network.get_vid_feat(torch.zeros(1, 6, 3, 56, 56)).shape == (1, 32)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda config: config.model.text_encoder.update(name="t5"), "Not implemented"),
-        (lambda config: config.pop("num_frames"), "num_frames"),
-        (lambda config: config.model.pop("vision_encoder"), "vision_encoder"),
-        (lambda config: config.update(size_t=57), "does not divide"),
-        (lambda config: config.update(dtype="int8"), "int8"),
-    ],
-)
-def test_setup_internvideo2__refuses_an_impossible_configuration(model, change, words):
-    config = model._ready.to_easydict()
-    change(config)
-    with pytest.raises(ValueError, match=words) as raised:
-        _setup_internvideo2(config)
-    assert isinstance(raised.value, InvalidParameterError)
-
-
-def test_wrapper__tokens_and_pooled_and_texts(model):
-    network = model._model
-    tokens, pooled = network.encode_vision(torch.zeros(2, 4, 3, 56, 56))
-    assert tokens.shape == (2, 65, 48)
-    assert pooled.shape == (2, 40)
-    assert network.get_txt_feat(["a", "b c"]).shape == (2, 32)
-    bare = _InternVideo2Stage2Wrapper(model._ready.to_easydict(), None)
-    with pytest.raises(AssertionError, match="without a tokenizer"):
-        bare.get_txt_feat("a")
-
-
-def test_embed_videos__covers_the_tail_and_keeps_order(model):
-    long = np.concatenate([frames_of(0, 4), frames_of(1, 3)])
-    changed = long.copy()
-    changed[6:] = 0
-    assert not torch.allclose(model.embed_videos([long]), model.embed_videos([changed]), atol=1e-4)
-    assert np.array_equal(model.formulate_input_frames(long), model.formulate_input_frames(changed))
-    clips = [frames_of(i, count) for i, count in enumerate((4, 9, 1, 2, 30))]
-    rows = model.embed_videos(clips)
-    for i, clip in enumerate(clips):
-        assert torch.allclose(model.embed_videos([clip])[0], rows[i], atol=1e-6)
-
-
-def test_embed__with_as_many_frames_as_it_sees_is_what_the_reference_gives(model):
-    clip = frames_of(3, 4)
-    reference = model.encode_video_frames(model.formulate_input_frames(clip))
-    assert torch.allclose(model.embed_videos([clip]), reference, atol=1e-6)
-
-
-def test_embed__in_several_passes_is_the_same(model, monkeypatch):
-    clips, texts = [frames_of(i) for i in range(5)], [f"{word} ball" for word in ["red", "green", "blue"]]
-    rows, text_rows = model.embed_videos(clips), model.embed_text(texts)
-    monkeypatch.setattr("models.families.internvideo2.embedding._TOKENS_ON_PROCESSOR", 130)
-    monkeypatch.setattr("models.families.internvideo2.embedding._TEXTS_PER_PASS", 2)
-    assert torch.allclose(model.embed_videos(clips), rows, atol=1e-6)
-    assert torch.allclose(model.embed_text(texts), text_rows, atol=1e-6)
-
-
-def test_preprocess_clip__in_threads_is_the_same(model):
-    clips = [frames_of(i, 6, 40 + i, 50) for i in range(8)]
-    expected = [model.preprocess_clip(clip) for clip in clips]
-    found = {}
-    threads = [
-        threading.Thread(target=lambda i=i: found.update({i: model.preprocess_clip(clips[i])}), daemon=True)
-        for i in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert all(torch.equal(found[i], expected[i]) for i in range(8))
-    assert torch.equal(model.embed_preprocessed(expected), model.embed_videos(clips))
-
-
-def test_end_with_sep__changes_texts_and_their_space(package, model):
-    without = InternVideo2MultiModality.from_pretrained(package.directory, device="cpu", end_with_sep=False)
-    assert not torch.allclose(without.embed_text("a dog"), model.embed_text("a dog"), atol=1e-3)
-    assert without.preprocessing != model.preprocessing
-    clip = [frames_of(0)]
-    assert torch.equal(without.embed_videos(clip), model.embed_videos(clip))
-
-
-def test_from_pretrained__a_folder_that_does_not_exist(tmp_path):
-    with pytest.raises(PackageNotFoundError, match="There is no folder"):
-        InternVideo2MultiModality.from_pretrained(tmp_path / "nothing")
-
-
-def test_from_pretrained__says_what_it_is(package, model):
-    assert model.model_id == "local/tiny"
-    assert (model.num_frames, model.embedding_dim, model.logit_scale) == (4, 32, 100.0)
-    known = AutoModel.from_pretrained(package.directory, device="cpu")
-    assert known.model_id == "workbench/internvideo2-tiny"
-    assert known.revision == package.manifest.revision
-    assert known.known_answers_verified
-    assert torch.equal(known.embed_text("a dog"), model.embed_text("a dog"))
-
-
-def test_check_model__finds_no_fault(package):
-    report = check_model(AutoModel.from_pretrained(package.directory, device="cpu"))
-    assert report.passed, str(report)
-    assert report.check("known answers").passed
-    assert report.check("unload").passed
-
-
-def test_check_model__finds_no_fault_in_bfloat16(package):
-    report = check_model(AutoModel.from_pretrained(package.directory, device="cpu", dtype="bfloat16"))
-    assert report.passed, str(report)
-
-
-def test_download_weights_on_node__fetches_both_and_keeps_what_is_there(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        "models.packages.download_package", lambda model_id, model_dir: asked.append((model_id, model_dir))
-    )
-    InternVideo2MultiModality.download_weights_on_node(str(tmp_path))
-    assert asked == [(INTERNVIDEO2_MODEL_ID, str(tmp_path)), (BERT_MODEL_ID, str(tmp_path))]
-    by_hand = tmp_path / INTERNVIDEO2_MODEL_ID
-    by_hand.mkdir(parents=True)
-    (by_hand / INTERNVIDEO2_MODEL_FILE).write_bytes(b"weights")
-    asked.clear()
-    InternVideo2MultiModality.download_weights_on_node(str(tmp_path))
-    assert asked == [(BERT_MODEL_ID, str(tmp_path))]
