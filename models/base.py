@@ -87,8 +87,6 @@ class ImageEmbeddingModel(ModelInterface):
     known_answers: tuple[dict[str, Any], ...] = ()  # vectors recorded with the package
     known_answers_verified: bool = False  # they were reproduced when it was loaded
     departure: str = ""  # what an option of the caller makes different: known answers do not apply then
-        ""  # what an option of the caller's makes different on purpose: known answers do not apply
-    )
 
     @property
     def model_id_names(self) -> list[str]:
