@@ -191,10 +191,8 @@ def _package_reasons(offer: Offer, demands: Demands) -> Iterator[tuple[str, str]
     if demands.revision and not offer.remote and not revision.startswith(demands.revision):
         yield "revision", f"Revision {demands.revision!r} was asked for; this is {revision!r}."
     elif not demands.revision and offer.package is not None and revision != offer.card.revision:
-        yield (
-            "revision",
-            f"It is of revision {revision!r}, the model of {offer.card.revision!r}: export it again.",
-        )
+        pinned = f"It is of revision {revision!r}, the model of {offer.card.revision!r}"
+        yield "revision", f"{pinned}: fetch or export it again, or ask for revision={revision[:12]!r}."
 
 
 def _memory_reasons(offer: Offer, demands: Demands, runtime: Runtime) -> Iterator[tuple[str, str]]:

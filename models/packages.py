@@ -18,7 +18,6 @@ from models.download_plan import DownloadPlan, DownloadProgress
 from models.download_run import Hub, Request, carry_out, make_plan
 from models.download_watch import Patience, Watch
 from models.errors import InvalidParameterError, ModelNotFoundError
-from models.hub import HuggingFaceHub
 from models.hub_errors import DownloadStoppedError, OfflineError
 from models.installed import (
     VerificationReport,
@@ -219,6 +218,8 @@ def _hub() -> Hub:
         )
     import huggingface_hub.utils
     from huggingface_hub import constants
+
+    from models.hub import HuggingFaceHub
 
     constants.HF_HUB_OFFLINE = False  # it was read at the import; it is what it is now
     return HuggingFaceHub(huggingface_hub, _endpoint(), _patience())

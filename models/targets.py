@@ -228,11 +228,12 @@ def _exported(folder: Path, card: ModelCard, backend: str) -> ModelPackage:
 
 
 def _completed(card: ModelCard, packages: list[ModelPackage]) -> ModelCard:
-    """Complete a card from the first of its packages."""
+    """Complete a card from the first of its packages; a version that it is pinned to stays."""
     if not packages:
         return card
     package = packages[0]
-    known = replace(card, revision=package.manifest.revision, size_bytes=package.size_bytes)
+    revision = card.revision or package.manifest.revision
+    known = replace(card, revision=revision, size_bytes=package.size_bytes)
     return replace(known, **card_fields(package.manifest.card))
 
 

@@ -64,6 +64,18 @@ def test_auto_model__holds_to_the_first_commit(hub, made):
         AutoModel.from_pretrained(MODEL_ID, device="cpu", revision="main")
 
 
+def test_auto_model__a_pinned_card_refuses_another_commit_that_is_here(hub, made, monkeypatch):
+    first = hub.branches[MODEL_ID]["main"]
+    other = hub.commit(MODEL_ID, {**hub.repos[MODEL_ID][first], "notes.txt": b"newer"})
+    monkeypatch.setitem(CATALOG, MODEL_ID, replace(CARD, revision=first))
+    assert AutoModel.from_pretrained(MODEL_ID, device="cpu", revision=other).revision == other
+    with pytest.raises(WorkbenchError, match=f"of revision '{other}'.*of '{first}'"):
+        AutoModel.from_pretrained(MODEL_ID, device="cpu")
+    assert AutoModel.from_pretrained(MODEL_ID, device="cpu", revision=other[:9]).revision == other
+    packages.remove_package(MODEL_ID)
+    assert AutoModel.from_pretrained(MODEL_ID, device="cpu").revision == first
+
+
 def test_auto_model__never_a_model_of_wrong_weights(hub, made):
     hub.rule(
         "^/model.safetensors/",
