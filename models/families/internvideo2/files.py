@@ -43,7 +43,7 @@ def locate(directory: Path) -> Files:
     Args:
         directory: A package folder (``config.json``, ``model.safetensors`` or one ``.pt``, ``vocab.txt``);
             the folder of the published model, its tokenizer in the folder of BERT beside it; or
-            the folder that holds both as ``<org>/<name>``.
+            the folder that holds both as ``<org>/<name>``. A file is taken for the weights of its folder.
 
     Returns:
         Where they are, or where they are expected.
@@ -54,8 +54,11 @@ def locate(directory: Path) -> Files:
             has the weights.
     """
     directory = directory.absolute()
-    folder = directory if _is_package(directory) else directory / INTERNVIDEO2_MODEL_ID
-    weights = _weights(folder)
+    if directory.is_file():
+        folder, weights = directory.parent, directory
+    else:
+        folder = directory if _is_package(directory) else directory / INTERNVIDEO2_MODEL_ID
+        weights = _weights(folder)
     config = _config(folder, weights)
     published = weights.name == INTERNVIDEO2_MODEL_FILE and config == InternVideo2Config.full_1b()
     return Files(config, weights, _vocabulary(folder), published)

@@ -120,7 +120,8 @@ class InternVideo2MultiModality(EmbeddingMethods):
 
         Args:
             model_name_or_path: A folder with ``config.json``, ``model.safetensors`` or a ``.pt`` file,
-                and ``vocab.txt``; or the published model's folder, as the hub lays it out.
+                and ``vocab.txt``, or one of its weights files; or the published model's folder, as the
+                hub lays it out.
             utils_only: Prepare frames only; needs no weights.
             device: Torch device, "auto" for the first accelerator.
             dtype: Number format to compute in: "auto" (float32), "float32" or "bfloat16".
@@ -134,8 +135,8 @@ class InternVideo2MultiModality(EmbeddingMethods):
             CorruptedModelPackageError: If the files do not fit together.
         """
         folder = Path(model_name_or_path).expanduser()
-        if not folder.is_dir():
-            raise PackageNotFoundError(f"There is no folder {folder}.", next_step="Correct the path.")
+        if not folder.exists():
+            raise PackageNotFoundError(f"There is no folder or file {folder}.", next_step="Correct the path.")
         model = cls(folder, utils_only, device=device, dtype=dtype, end_with_sep=end_with_sep)
         model.setup()
         return model

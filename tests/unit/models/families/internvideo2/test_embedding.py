@@ -100,7 +100,7 @@ def test_text__in_threads_is_the_same(model):
 
 
 def test_from_pretrained__a_folder_that_does_not_exist(tmp_path):
-    with pytest.raises(PackageNotFoundError, match="There is no folder"):
+    with pytest.raises(PackageNotFoundError, match="There is no folder or file"):
         InternVideo2MultiModality.from_pretrained(tmp_path / "nothing")
 
 

@@ -89,6 +89,16 @@ def test_folder__several_pt_files_are_unclear(folder, state):
         locate(folder)
 
 
+def test_file__is_taken_for_the_weights_of_its_folder(folder, state, model):
+    for name in ("a.pt", "b.pt"):
+        torch.save(state | {"text_proj.bias": torch.zeros(32)}, folder / name)
+    found = InternVideo2MultiModality.from_pretrained(folder / "b.pt", device="cpu")
+    assert not torch.allclose(found.embed_text("a dog"), model.embed_text("a dog"))
+    assert found.model_id == "local/b.pt"
+    named = InternVideo2MultiModality.from_pretrained(folder / "model.safetensors", device="cpu")
+    assert torch.equal(named.embed_text("a dog"), model.embed_text("a dog"))
+
+
 @pytest.mark.parametrize("name", ["config.json", "vocab.txt", "model.safetensors"])
 def test_folder__each_missing_file_is_named(folder, name):
     (folder / name).unlink()
