@@ -244,16 +244,25 @@ def _progress_line(
     terminal: Terminal, name: str
 ) -> "Generator[Callable[[DownloadProgress], None], None, None]":
     """Show bytes, pace and time left where somebody looks; say little where nobody does."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+    if not terminal.errors.is_terminal:
+        terminal.note(f"Downloading {name}")
+        yield lambda _: None
+        return
+    from rich import progress as bars
 
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress("{task.description}", *columns, console=terminal.errors) as bar:
+    columns = (
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=terminal.errors) as bar:
         task = bar.add_task("asking the hub", total=None)
 
         def show(progress: "DownloadProgress") -> None:
             """Take over one number."""
-            if terminal.errors.is_terminal:
-                words = progress.file or name
-                bar.update(task, completed=progress.done_bytes, total=progress.total_bytes, description=words)
+            words = progress.file or name
+            bar.update(task, completed=progress.done_bytes, total=progress.total_bytes, description=words)
 
         yield show
