@@ -30,34 +30,36 @@ class Words:
 
     Args:
         name: What to call the model in messages.
-        end: Token behind every text.
+        end: Token behind every text, when the package does not name one.
         filling: Token that fills the length, when the package does not name one.
         clean: How texts are written before they are cut into tokens.
+        is_other: Whether a vocabulary (token -> number) is known to be another model's.
+        ends_itself: Tokenizer classes that end a text whatever their file says; "" is none named.
     """
 
     name: str
     end: str
     filling: str
     clean: Callable[[str], str]
+    is_other: Callable[[dict[str, int]], bool]
+    ends_itself: tuple[str, ...] = ()
 
 
 class FilledTokens:
     """Texts to token numbers of one fixed length.
 
     Args:
-        tokenizer: A tokenizer of the library "tokenizers".
+        tokenizer: A tokenizer of the library "tokenizers", which adds the marks of a text itself.
         max_length: L, the number of tokens that the text tower reads.
-        end: Number of the token behind every text, also behind one that is cut.
         filling: Number of the token that fills the length.
         clean: How texts are written before they are cut into tokens.
     """
 
-    def __init__(
-        self, tokenizer: Any, *, max_length: int, end: int, filling: int, clean: Callable[[str], str]
-    ) -> None:
+    def __init__(self, tokenizer: Any, *, max_length: int, filling: int, clean: Callable[[str], str]) -> None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_length)  # the marks of a text are kept
         self.max_length = max_length
-        self._tokenizer, self._clean = tokenizer, clean
-        self._end, self._filling = end, filling
+        self._tokenizer, self._clean, self._filling = tokenizer, clean, filling
         self._lock = threading.Lock()
 
     def __call__(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,12 +69,12 @@ class FilledTokens:
             texts: The texts.
 
         Returns:
-            Token numbers and mask (1 = a token of the text or its end), both int64 [P, L]. The
+            Token numbers and mask (1 = a token of the text or a mark), both int64 [P, L]. The
             mask is for counting; the text tower does not use it.
         """
-        rows = [self._numbers(text)[: self.max_length - 1] for text in texts]
-        lengths = torch.tensor([len(row) + 1 for row in rows])
-        filled = [[*row, self._end, *[self._filling] * (self.max_length - 1 - len(row))] for row in rows]
+        rows = [self._encode(text).ids for text in texts]
+        filled = [[*row, *[self._filling] * (self.max_length - len(row))] for row in rows]
+        lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(self.max_length)[None] < lengths[:, None]
         return torch.tensor(filled, dtype=torch.int64), mask.to(torch.int64)
 
@@ -82,18 +84,15 @@ class FilledTokens:
         Args:
             text: A text.
         """
-        offsets = self._encode(text).offsets
-        kept = self.max_length - 1
-        return "" if len(offsets) <= kept else self._clean(text)[offsets[kept - 1][1] :].strip()
-
-    def _numbers(self, text: str) -> list[int]:
-        """Token numbers of one text, without an end."""
-        return self._encode(text).ids
+        found = self._encode(text)
+        if not found.overflowing:
+            return ""
+        return self._clean(text)[max(stop for _, stop in found.offsets) :].strip()
 
     def _encode(self, text: str) -> Any:
-        """Cut one text into tokens."""
+        """Cut one text into tokens, with its marks."""
         with self._lock:
-            return self._tokenizer.encode(self._clean(text), add_special_tokens=False)
+            return self._tokenizer.encode(self._clean(text))
 
 
 def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int) -> FilledTokens:
@@ -112,24 +111,34 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
         PackageNotFoundError: If ``tokenizer.json`` is missing.
         CorruptedModelPackageError: If it is damaged, of another family, or does not fit the network.
     """
-    tokenizer = _read_tokenizer(folder)
-    end, filling = tokenizer.token_to_id(words.end), tokenizer.token_to_id(_filling(folder, words))
-    if end is None or filling is None:
+    tokenizer, settings = _read_tokenizer(folder), _settings(folder)
+    vocab = tokenizer.get_vocab()
+    if words.is_other(vocab):
         raise CorruptedModelPackageError(
-            f"The tokenizer in {folder} has no {words.end!r}, so it is not one of {words.name}.",
+            f"The tokenizer in {folder} is not one of {words.name}, but that of another model.",
             next_step="Load it as the architecture that it is; 'siglip' and 'siglip2' are two.",
         )
-    largest = max(tokenizer.get_vocab().values())
-    if largest >= vocab_size:
+    if max(vocab.values(), default=-1) >= vocab_size:
         raise CorruptedModelPackageError(
-            f"The tokenizer in {folder} has tokens up to number {largest}; the network knows {vocab_size}.",
+            f"The tokenizer in {folder} has tokens up to number {max(vocab.values())}; the network knows "
+            f"{vocab_size}.",
             next_step=_FRESH_COPY,
         )
-    return FilledTokens(tokenizer, max_length=max_length, end=end, filling=filling, clean=words.clean)
+    end = _first(vocab, _named(settings, "eos_token"), words.end)
+    filling = _first(vocab, _named(settings, "pad_token"), words.filling, end)
+    if filling is None:
+        raise CorruptedModelPackageError(
+            f"The tokenizer in {folder} has no token to fill a text with: neither {words.filling!r} nor a "
+            "pad_token of tokenizer_config.json.",
+            next_step=_FRESH_COPY,
+        )
+    if end is not None and _must_be_ended(tokenizer, settings, words):
+        _end_texts(tokenizer, end, vocab[end])
+    return FilledTokens(tokenizer, max_length=max_length, filling=vocab[filling], clean=words.clean)
 
 
 def _read_tokenizer(folder: Path) -> Any:
-    """Open ``tokenizer.json``; what it says about filling and cutting is set aside."""
+    """Open ``tokenizer.json``; what it says about cutting is set aside."""
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
@@ -142,14 +151,39 @@ def _read_tokenizer(folder: Path) -> Any:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # whatever the reader makes of a damaged file
         raise CorruptedModelPackageError(f"{path} cannot be read: {error}", next_step=_FRESH_COPY) from error
-    tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
 
 
-def _filling(folder: Path, words: Words) -> str:
-    """Token that fills the length, as the package names it."""
+def _settings(folder: Path) -> dict[str, Any]:
+    """What ``tokenizer_config.json`` says; nothing when there is none."""
     path = folder / "tokenizer_config.json"
-    named = read_json(folder, path.name).get("pad_token") if path.is_file() else None
-    named = named.get("content") if isinstance(named, dict) else named
-    return named if isinstance(named, str) else words.filling
+    return read_json(folder, path.name) if path.is_file() else {}
+
+
+def _named(settings: dict[str, Any], name: str) -> str | None:
+    """A token that the settings name, in either spelling of the hub."""
+    token = settings.get(name)
+    token = token.get("content") if isinstance(token, dict) else token
+    return token if isinstance(token, str) else None
+
+
+def _first(vocab: dict[str, int], *tokens: str | None) -> str | None:
+    """The first of several tokens that the vocabulary has."""
+    return next((token for token in tokens if token is not None and token in vocab), None)
+
+
+def _must_be_ended(tokenizer: Any, settings: dict[str, Any], words: Words) -> bool:
+    """Tell whether an end has to be added that the file does not add by itself."""
+    if tokenizer.num_special_tokens_to_add(is_pair=False) > 0:
+        return False
+    named = str(settings.get("tokenizer_class") or "")
+    return settings.get("add_eos_token") is True or named in words.ends_itself
+
+
+def _end_texts(tokenizer: Any, end: str, number: int) -> None:
+    """Let the tokenizer put an end behind every text."""
+    from tokenizers.processors import TemplateProcessing
+
+    marks: Any = [(end, number)]  # its signature names another type than it takes
+    tokenizer.post_processor = TemplateProcessing(single=["$A", end], special_tokens=marks)

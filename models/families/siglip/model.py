@@ -45,4 +45,11 @@ class SiglipEmbedder(SigmoidEncoderModel):
         (0.0, 'sigmoid')
     """
 
-    words = Words("SigLIP", end="</s>", filling="</s>", clean=clean_text)
+    words = Words(
+        "SigLIP",
+        end="</s>",
+        filling="</s>",
+        clean=clean_text,
+        is_other=lambda vocab: {"<bos>", "<eos>"} <= set(vocab),  # Gemma's, of SigLIP 2
+        ends_itself=("", "SiglipTokenizer", "SiglipTokenizerFast"),
+    )

@@ -59,7 +59,14 @@ class Siglip2Embedder(SigmoidEncoderModel):
         (torch.Size([2, 32]), 'sigmoid')
     """
 
-    words = Words("SigLIP 2", end="<eos>", filling="<pad>", clean=small_letters)
+    words = Words(
+        "SigLIP 2",
+        end="<eos>",
+        filling="<pad>",
+        clean=small_letters,
+        is_other=lambda vocab: "<eos>" not in vocab and "</s>" in vocab,  # SentencePiece's, of SigLIP
+        ends_itself=("",),
+    )
 
     def _load(self, folder: Path) -> EncoderParts:
         """Load tokenizer, preprocessing and both towers, of either kind."""

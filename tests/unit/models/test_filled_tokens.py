@@ -3,10 +3,12 @@ import json
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers.processors import TemplateProcessing
 
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.families.siglip.model import SiglipEmbedder, clean_text
-from models.filled_tokens import FilledTokens, load_tokens
+from models.families.siglip2.model import Siglip2Embedder
+from models.filled_tokens import load_tokens
 
 WORDS = ["<unk>", "</s>", "▁a", "▁red", "▁ball", "▁its", "▁round"]
 
@@ -18,18 +20,18 @@ def word_tokenizer():
 
 
 @pytest.fixture
-def tokens():
-    return FilledTokens(word_tokenizer(), max_length=6, end=1, filling=1, clean=clean_text)
-
-
-@pytest.fixture
 def folder(tmp_path):
     word_tokenizer().save(str(tmp_path / "tokenizer.json"))
     return tmp_path
 
 
-def load(folder, **given):
-    return load_tokens(folder, SiglipEmbedder.words, **{"max_length": 6, "vocab_size": len(WORDS), **given})
+@pytest.fixture
+def tokens(folder):
+    return load(folder)
+
+
+def load(folder, words=SiglipEmbedder.words, **given):
+    return load_tokens(folder, words, **{"max_length": 6, "vocab_size": len(WORDS), **given})
 
 
 @pytest.mark.parametrize(
@@ -106,9 +108,42 @@ def test_load_tokens__refuses_words_that_the_network_does_not_know(folder):
         load(folder, vocab_size=6)
 
 
-def test_load_tokens__refuses_a_vocabulary_without_the_end(tmp_path):
+def test_load_tokens__ends_texts_when_the_settings_say_so(folder):
+    ends = {"tokenizer_class": "PreTrainedTokenizerFast", "add_eos_token": True, "eos_token": "▁round"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(ends))
+    assert load(folder)(["a red"])[0].tolist() == [[2, 3, 6, 1, 1, 1]]
+
+
+def test_load_tokens__follows_a_general_tokenizer_that_does_not_end_texts(folder):
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "▁its"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    ids, mask = load(folder)(["a red", "a red ball a red ball a"])
+    assert ids.tolist() == [[2, 3, 5, 5, 5, 5], [2, 3, 4, 2, 3, 4]]
+    assert mask.sum(dim=1).tolist() == [2, 6]
+
+
+def test_load_tokens__follows_the_marks_that_the_file_adds(folder):
+    tokenizer = word_tokenizer()
+    tokenizer.post_processor = TemplateProcessing(
+        single="▁its $A ▁round", special_tokens=[("▁its", 5), ("▁round", 6)]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    assert load(folder)(["a red", "a red ball a red"])[0].tolist() == [[5, 2, 3, 6, 1, 1], [5, 2, 3, 4, 2, 6]]
+
+
+@pytest.mark.parametrize(
+    ("model_class", "words"), [(SiglipEmbedder, ["<bos>", "<eos>", "</s>"]), (Siglip2Embedder, ["</s>", "a"])]
+)
+def test_load_tokens__refuses_the_vocabulary_of_the_other_generation(tmp_path, model_class, words):
+    tokenizer = Tokenizer(models.Unigram([(word, -1.0) for word in ["<unk>", *words]], unk_id=0))
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(CorruptedModelPackageError, match="is not one of SigLIP") as caught:
+        load(tmp_path, model_class.words)
+    assert "siglip2" in str(caught.value.next_step)
+
+
+def test_load_tokens__refuses_a_vocabulary_without_a_filling(tmp_path):
     tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0)], unk_id=0))
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    with pytest.raises(CorruptedModelPackageError, match="not one of SigLIP") as caught:
+    with pytest.raises(CorruptedModelPackageError, match="no token to fill"):
         load(tmp_path)
-    assert "siglip2" in str(caught.value.next_step)
