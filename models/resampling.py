@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RESAMPLING", "resize_uint8", "resize_window", "shared_tensor"]
 
+_UNIT = 2.0**22  # PIL's weights are whole numbers of this part
+
 
 class _Shared:
     """Pixels as NumPy's array interface; keeps their owner alive."""
@@ -112,12 +114,12 @@ def _vertical_first(have: Sequence[int], want: Sequence[int]) -> bool:
 
 
 def _rounded(values: torch.Tensor) -> torch.Tensor:
-    """Round half up and stay within 0..255."""
-    return (values + 0.5).floor_().clamp_(0.0, 255.0)
+    """Grey levels of weighted sums: round half up and stay within 0..255."""
+    return (values / _UNIT + 0.5).floor_().clamp_(0.0, 255.0)
 
 
 def _weights(have: int, want: int, window: slice, resample: str) -> tuple[slice, torch.Tensor]:
-    """Pixels that a window of outputs reads along one axis, and their weights (outputs, pixels)."""
+    """Pixels that a window of outputs reads along one axis, and PIL's weights of them (outputs, pixels)."""
     kernel, reach = RESAMPLING[resample]
     scale = have / want
     stretch = max(scale, 1.0)  # antialiasing: the kernel grows with the shrinking
@@ -128,7 +130,8 @@ def _weights(have: int, want: int, window: slice, resample: str) -> tuple[slice,
     places = np.arange(pixels.start, pixels.stop)
     weights = kernel((places[None] + 0.5 - centres[:, None]) / stretch)
     weights[(places[None] < first[:, None]) | (places[None] >= last[:, None])] = 0.0
-    return pixels, torch.from_numpy(weights / weights.sum(axis=1, keepdims=True))
+    weights *= _UNIT / weights.sum(axis=1, keepdims=True)
+    return pixels, torch.from_numpy(np.trunc(weights + np.copysign(0.5, weights)))
 
 
 def _bilinear(x: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Resizing against PIL itself, whole and in part."""
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from PIL import Image
 
 from models.resampling import centre_window, resize_uint8, resize_window, shared_tensor, shortest_edge_size
 
+# Tall pictures: Pillow 13 begins with the vertical pass, older ones do not.
+NEWER_PILLOW = pytest.mark.skipif(int(PIL.__version__.split(".")[0]) < 13, reason="an older Pillow")
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -26,8 +29,8 @@ def pil(image, size, resample):
         ((20, 31), (64, 50)),
         ((9, 200), (30, 30)),
         ((33, 33), (33, 33)),
-        ((300, 7), (214, 5)),  # tall: the vertical pass comes first
-        ((184, 39), (173, 88)),
+        pytest.param((300, 7), (214, 5), marks=NEWER_PILLOW),
+        pytest.param((184, 39), (173, 88), marks=NEWER_PILLOW),
         ((167, 106), (4, 21)),
         ((64, 40), (50, 40)),
         ((64, 40), (64, 31)),
@@ -40,14 +43,15 @@ def test_resize_uint8__is_pil_within_one_grey_level(resample, have, want):
 
 
 @pytest.mark.parametrize("resample", FILTERS)
-@pytest.mark.parametrize("have", [(7, 300), (300, 7), (1, 40), (40, 1), (64, 48)])
+@NEWER_PILLOW
+@pytest.mark.parametrize("have", [(7, 300), (300, 7), (1, 40), (40, 1), (64, 48), (58, 16)])
 @pytest.mark.parametrize("edge", [5, 16, 31])
-def test_resize_window__is_a_part_of_the_whole(resample, have, edge):
+def test_resize_window__is_a_part_of_the_whole_to_the_bit(resample, have, edge):
     image = picture(*have)
     size = shortest_edge_size(*have, edge)
     window = tuple(centre_window(length, edge)[0] for length in size)
     got = resize_window(torch.from_numpy(image)[None], size, window, resample)[0].permute(1, 2, 0).numpy()
-    assert np.abs(got.astype(int) - pil(image, size, resample)[window]).max() <= 1
+    assert np.array_equal(got, pil(image, size, resample)[window])
 
 
 @pytest.mark.parametrize(
