@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from models.cards import ModelCard
 
 DEFAULT_REVISION = "main"
+NO_BACKEND = "custom"  # for files that are read by other packages and run by nothing
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 _SHORT_COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
 
@@ -257,7 +258,7 @@ def _manifest(plan: DownloadPlan, card: "ModelCard", entries: Sequence[PackageFi
         revision=plan.revision,
         architecture=card.architecture,
         task_type=card.task_type,
-        backend=card.backends[0],
+        backend=card.backends[0] if card.backends else NO_BACKEND,
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
         known_answers=answers,
     )

@@ -144,15 +144,14 @@ def test_shards__come_with_their_index(hub):
 
 
 def test_companions__are_packages_of_their_own(hub, commit, monkeypatch):
-    needs = ModelCard(
-        model_id="org/words", architecture="bert", task_type="tokenizer", file_patterns=("vocab.txt",)
-    )
+    needs = replace(COMPANIONS["google-bert/bert-large-uncased"], model_id="org/words", revision="")
     monkeypatch.setitem(COMPANIONS, "org/words", needs)
     hub.commit("org/words", {"vocab.txt": b"words\n", "model.safetensors": safetensors()})
     card = replace(CARD, needs=("org/words",))
     seen = []
     plan = plan_download(card)
     assert plan.total_bytes == sum(len(FILES[path]) for path in TAKEN) + 6
+    assert ("needs", "org/words") in plan.rows()
     download_package(card, progress=seen.append)
     assert seen[-1].done_bytes == seen[-1].total_bytes == plan.total_bytes
     words = ModelPackage.open(models_root() / "org" / "words")
