@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.base import VideoTextEmbeddingModel
-from models.families.internvideo2.preprocessing import covering_frames, squash
+from models.families.internvideo2.preprocessing import covering_frames, resize_bilinear
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class EmbeddingMethods(VideoTextEmbeddingModel):
         vision = self._ready.config.vision
         clip = as_rgb_frames(frames)
         chosen = covering_frames(len(clip), vision.num_frames if len(clip) > 1 else 1)
-        return torch.from_numpy(squash(list(clip[chosen]), vision.img_size, vision.img_size))
+        return torch.from_numpy(resize_bilinear(clip[chosen], vision.img_size, vision.img_size))
 
     def embed_preprocessed(self, batch: list[Any]) -> torch.Tensor:
         """Embed what ``preprocess_clip`` gave: float32 [N, D] on the CPU, unit rows."""

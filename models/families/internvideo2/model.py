@@ -99,9 +99,7 @@ class InternVideo2MultiModality(EmbeddingMethods):
         self.model_dir = Path(model_dir).expanduser()
         self.utils_only = bool(utils_only)
         self.device = str(device)
-        self._asked = replace(
-            _PUBLISHED, device=str(device), dtype=str(dtype), end_with_sep=bool(end_with_sep)
-        )
+        self._asked = replace(_PUBLISHED, device=str(device), dtype=str(dtype), end_with_sep=end_with_sep)
         self._settings: Setup | None = None
         self._model: _InternVideo2Stage2Wrapper | None = None
 
@@ -171,6 +169,7 @@ class InternVideo2MultiModality(EmbeddingMethods):
         files = locate(self.model_dir)
         asked = replace(self._asked, config=files.config, weights=files.weights, vocabulary=files.vocabulary)
         if not self.utils_only:
+            self._model = None  # never two networks in memory
             self._model = _setup_internvideo2(asked.to_easydict())
             self.device = str(self._model.device)
         self._settings = asked
@@ -261,7 +260,9 @@ class InternVideo2MultiModality(EmbeddingMethods):
         if iv2_frames.size == 0:
             return torch.empty(0)
         network, frames = self._network, torch.tensor(iv2_frames, dtype=torch.float32)
-        parts = frames.split(self._clips_per_pass(frames.shape[1] if frames.ndim > 1 else 1))
+        if frames.ndim != 5:
+            return network.get_vid_feat(frames)  # which says what is expected
+        parts = frames.split(self._clips_per_pass(frames.shape[1]))
         return torch.cat([network.get_vid_feat(part) for part in parts])
 
     def get_text_embedding(self, text: str | Sequence[str]) -> torch.Tensor:

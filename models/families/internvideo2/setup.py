@@ -68,11 +68,7 @@ class Setup:
                 | {"img_size": config["size_t"]},
                 "text": text_encoder | {"max_txt_l": config["max_txt_l"]},
                 "proj_dim": config["model"]["embed_dim"],
-                **{
-                    name: config[name]
-                    for name in ("logit_scale", "image_mean", "image_std")
-                    if name in config
-                },
+                **{name: config[name] for name in _INPUT_NAMES if name in config},
             }
             name, vocabulary = str(text_encoder["name"]), Path(text_encoder["pretrained"])
             weights = Path(config["pretrained_path"])

@@ -108,7 +108,8 @@ class _InternVideo2Stage2Wrapper(nn.Module):
             raise ModelInputError(f"A text or a list of texts is expected; {text!r:.80} came.")
         length = self.config.text.max_txt_l
         numbers, mask = tokenize(self.tokenizer, texts, length, end_with_sep=self.end_with_sep)
-        return _unit(self.text_proj(self.encode_text(numbers, mask)[1]))
+        longest = int(mask.sum(dim=1).max())  # the padding that all share has no say
+        return _unit(self.text_proj(self.encode_text(numbers[:, :longest], mask[:, :longest])[1]))
 
     @torch.no_grad()
     def encode_text(self, numbers: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -153,3 +153,17 @@ def test_positions__loaded_and_resampled(golden, golden_model):
     stored = golden.state["vision_encoder.pos_embed"]
     assert torch.equal(golden_model._model.vision_encoder.pos_embed, golden.outputs["loaded.pos_embed"])
     assert torch.equal(resample_frames(stored, 4, 7), golden.outputs["interp.pos_embed_4to7"])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("bfloat16", 2e-2)])
+def test_accelerator__same_vectors(golden, dtype, tolerance):
+    if not torch.cuda.is_available():
+        pytest.skip("there is no accelerator here")
+    model = InternVideo2MultiModality.from_pretrained(golden.folder, device="cuda", dtype=dtype)
+    found = model.encode_video_frames(golden.inputs["pixel_values"].numpy())
+    assert found.device.type == "cuda"
+    assert (found.cpu() - golden.outputs["video.feat"]).abs().max() <= tolerance
+    assert (model.embed_text(golden.config["texts"]) - golden.outputs["text.feat"]).abs().max() <= tolerance
+    values, _ = model.evaluate(found, [model.get_text_embedding(text) for text in golden.config["texts"]])
+    assert sum(values) == pytest.approx(1.0, abs=1e-4)

@@ -197,7 +197,9 @@ def test_encode__one_frame_takes_the_path_of_images(model):
     assert not torch.allclose(found, still, atol=1e-3)
 
 
-@pytest.mark.parametrize("shape", [(1, 2, 3, 56, 56), (1, 8, 3, 56, 56), (1, 4, 3, 224, 224), (4, 3, 56, 56)])
+@pytest.mark.parametrize(
+    "shape", [(1, 2, 3, 56, 56), (1, 8, 3, 56, 56), (1, 4, 3, 224, 224), (4, 3, 56, 56), ()]
+)
 def test_encode__another_shape_is_a_runtime_error(model, shape):
     with pytest.raises(RuntimeError, match="expected") as raised:
         model.encode_video_frames(np.zeros(shape, np.float32))
