@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from models.base import ImageEmbeddingModel
 from models.errors import InvalidParameterError, PackageNotFoundError
 from models.locations import models_root
 
@@ -102,9 +103,27 @@ def construct_without_folder(
 
 
 def loads_from_folder_only(model_class: Any) -> bool:
-    """Tell whether a class has ``from_pretrained`` and no ``setup``: it is never just constructed."""
-    has = [callable(getattr(model_class, name, None)) for name in ("from_pretrained", "setup")]
-    return has == [True, False]
+    """Tell whether a class has ``from_pretrained`` and no ``setup`` of its own: it is never just made.
+
+    Args:
+        model_class: The class.
+    """
+    setup = getattr(model_class, "setup", None)
+    return callable(getattr(model_class, "from_pretrained", None)) and (
+        not callable(setup) or setup is ImageEmbeddingModel.setup
+    )
+
+
+def fetch_weights(model_class: Any, model_dir: str | Path | None) -> None:
+    """Let a class fetch its weights, if it says how: ``download_weights_on_node(model_dir)``.
+
+    Args:
+        model_class: The class.
+        model_dir: Folder for weights; None for the usual one.
+    """
+    fetch = getattr(model_class, "download_weights_on_node", None)
+    if callable(fetch):
+        fetch(str(models_root(model_dir)))
 
 
 def _refuse_lost_dtype(

@@ -18,6 +18,7 @@ from models.construction import (
     call_from_pretrained,
     construct,
     construct_without_folder,
+    fetch_weights,
     loads_from_folder_only,
 )
 from models.errors import (
@@ -84,13 +85,12 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     errors: dict[str, Exception] = {}
     with _lock_of(target):
         for candidate in candidates:
-            name = (
-                candidate.name if candidate.name not in errors else f"{candidate.name}, {candidate.package}"
-            )
+            name = candidate.name
+            name = name if name not in errors else f"{name}, {candidate.package}"
             try:
-                return _load(target, candidate, options)
+                return _told_of(_load(target, candidate, options), errors)
             except Exception as error:
-                _logger.info("%s could not be loaded with %s: %s", target.card.model_id, name, error)
+                _logger.warning("%s could not be loaded with %s: %s", target.card.model_id, name, error)
                 errors[name] = error
     first = next(iter(errors.values()))
     if len(errors) == 1 and isinstance(first, WorkbenchError):
@@ -99,6 +99,14 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     raise ModelPackageAlternativesExhaustedError(
         f"{target.card.model_id!r} could not be loaded. {summary}", alternatives_errors=errors
     ) from first
+
+
+def _told_of(model: Any, errors: dict[str, Exception]) -> Any:
+    """Keep with the model what was tried before it and failed, in words."""
+    if errors:
+        with suppress(AttributeError):
+            model.load_failures = {name: f"{type(error).__name__}: {error}" for name, error in errors.items()}
+    return model
 
 
 def _load(target: Target, candidate: Candidate, options: LoadOptions) -> Any:
@@ -170,6 +178,8 @@ def _instance(target: Target, model_class: Any, package: ModelPackage | None, op
     if loads_from_folder_only(model_class):
         folder = models_root() / target.card.model_id
         return construct_without_folder(model_class, folder, ours, options.model_kwargs)
+    if not options.demands.local_files_only:
+        fetch_weights(model_class, options.model_dir)
     return construct(model_class, target.card.model_id, ours, options.model_dir, options.model_kwargs)
 
 

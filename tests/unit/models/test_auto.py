@@ -213,7 +213,9 @@ def test_from_pretrained__falls_back_to_the_next_candidate(caplog):
     caplog.set_level("INFO", logger="models")
     register_model("two", "embedding", "torch", Broken)
     register_model("two", "embedding", "custom", MotionModel)
-    assert type(AutoModel.from_pretrained("two")) is MotionModel
+    model = AutoModel.from_pretrained("two")
+    assert type(model) is MotionModel
+    assert model.load_failures == {"Broken (torch)": "RuntimeError: no memory"}
     assert "two could not be loaded with Broken (torch): no memory" in caplog.text
 
 
@@ -320,6 +322,41 @@ def test_registered_class__from_pretrained_without_a_folder(tmp_path, monkeypatc
     (tmp_path / "reads" / "config.json").touch()
     assert AutoModel.from_pretrained("reads").model_path == str(tmp_path / "reads" / "config.json")
     assert AutoModel.from_pretrained("reads", model_dir=tmp_path).model_path.endswith("reads/config.json")
+
+
+def test_registered_class__with_the_setup_of_its_base_is_not_just_constructed(tmp_path, monkeypatch):
+    class Loaded(MotionModel):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            model = cls()
+            model.place = model_name_or_path
+            return model
+
+    monkeypatch.setenv("EMBEDDING_WORKBENCH_MODELS", str(tmp_path))
+    register_model("mine", "embedding", "torch", Loaded)
+    assert AutoModel.from_pretrained("mine").place == str(tmp_path / "mine")
+
+
+def test_registered_class__fetches_its_weights_before_it_is_set_up(tmp_path, monkeypatch):
+    calls = []
+
+    class Fetching:
+        def __init__(self, model_dir):
+            self.model_dir = model_dir
+
+        @classmethod
+        def download_weights_on_node(cls, model_dir):
+            calls.append(("download", model_dir))
+
+        def setup(self):
+            calls.append(("setup", self.model_dir))
+
+    register_model("mine", "embedding", "torch", Fetching)
+    AutoModel.from_pretrained("mine", model_dir=tmp_path, local_files_only=True)
+    assert calls == [("setup", str(tmp_path))]
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    AutoModel.from_pretrained("mine", model_dir=tmp_path)
+    assert calls[1:] == [("download", str(tmp_path)), ("setup", str(tmp_path))]
 
 
 def test_registered_class__unknown_options_are_named():
