@@ -13,7 +13,7 @@ from pathlib import Path
 from models.cards import DEFAULT_FILE_PATTERNS
 from models.hub_errors import HubAnswerError, ModelRetrievalError
 from models.manifest import MANIFEST_NAME, is_safe_path
-from models.reprs import readable_size
+from models.reprs import html_table, readable_size, text_table
 
 MAX_FILES = 500
 MAX_LISTED = 200_000
@@ -109,6 +109,13 @@ class DownloadPlan:
             ("size", f"{readable_size(self.total_bytes)} in {len(self.files)} files{here}"),
             *(("needs", plan.model_id) for plan in self.companions),
         ]
+
+    def __str__(self) -> str:
+        return text_table(self.rows())
+
+    def _repr_html_(self) -> str:
+        """The plan as a table."""
+        return html_table(self.rows())
 
 
 def choose_files(
