@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
+from models.manifest import is_safe_path
 from models.preprocessing import ImagePreprocessing
 from models.transformers_towers import HubTokens, TransformersTowers, feature_rows
 
@@ -161,11 +162,7 @@ def load_network(
         CorruptedModelPackageError: If the files are damaged or do not fit the configuration.
     """
     read_config(folder, model_types)
-    if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise PackageNotFoundError(
-            f"No weights are in {folder}; expected is one of {', '.join(_WEIGHTS)}.",
-            next_step="Download the package again, or correct the path.",
-        )
+    _check_weights_are_there(folder)
     try:
         with quietly():
             network, found = model_class.from_pretrained(
@@ -223,6 +220,24 @@ def load_tokenizer(tokenizer_class: Any, folder: Path, *, max_length: int, vocab
             next_step=_FRESH_COPY,
         )
     return HubTokens(tokenizer, max_length)
+
+
+def _check_weights_are_there(folder: Path) -> None:
+    """Refuse a folder without weights, and an index of weights that lie elsewhere."""
+    present = [name for name in _WEIGHTS if (folder / name).is_file()]
+    if not present:
+        raise PackageNotFoundError(
+            f"No weights are in {folder}; expected is one of {', '.join(_WEIGHTS)}.",
+            next_step="Download the package again, or correct the path.",
+        )
+    places = read_json(folder, present[0]).get("weight_map") if present[0].endswith(".json") else {}
+    named = set(places.values()) if isinstance(places, dict) else {None}
+    for name in named:
+        if not isinstance(name, str) or not is_safe_path(name) or not (folder / name).is_file():
+            raise CorruptedModelPackageError(
+                f"{folder / present[0]} names weights that are not in the folder: {name!r}.",
+                next_step=_FRESH_COPY,
+            )
 
 
 def _check_all_loaded(folder: Path, found: dict[str, Any], left_over: Sequence[str]) -> None:

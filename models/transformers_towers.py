@@ -39,6 +39,7 @@ class HubTokens:
             found = self._tokenizer(
                 texts,
                 padding="max_length",
+                padding_side="right",  # whatever the file says: positions count from the first token
                 truncation=True,
                 max_length=self.max_length,
                 return_attention_mask=True,

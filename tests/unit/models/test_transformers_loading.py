@@ -85,7 +85,17 @@ def test_load_network__from_several_files(folder):
     loaded = load(folder).state_dict()
     assert all(torch.equal(loaded[name], weight) for name, weight in weights.items())
     (folder / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(CorruptedModelPackageError):
+    with pytest.raises(CorruptedModelPackageError, match="model-00002-of-00002"):
+        load(folder)
+
+
+@pytest.mark.parametrize("places", [{"logit_scale": "../tiny/x.safetensors"}, {"logit_scale": 3}, [], None])
+def test_load_network__refuses_an_index_that_leaves_the_folder(folder, places):
+    (folder.parent / "tiny").mkdir()
+    (folder / "model.safetensors").rename(folder.parent / "tiny" / "x.safetensors")
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CorruptedModelPackageError, match="not in the folder"):
         load(folder)
 
 
@@ -256,6 +266,42 @@ def test_tokens__every_text_has_the_length_of_the_model(folder):
     assert ids.dtype == mask.dtype == torch.int64
     assert mask.sum(dim=1).tolist() == [3, 77]
     assert ids[1, -1] == ids[0, 2]  # a text that is cut still ends with the end mark
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"padding_side": "left"},
+        {"model_max_length": 5},
+        {"auto_map": {"AutoTokenizer": ["evil.X", "evil.X"]}},
+    ],
+    ids=str,
+)
+def test_tokens__settings_of_the_file_do_not_change_the_numbers(folder, setting):
+    expected = tokenizer(folder)(["a red ball"])
+    change_json(folder / "tokenizer_config.json", **setting)
+    found = tokenizer(folder)(["a red ball"])
+    assert torch.equal(found[0], expected[0])
+    assert torch.equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"auto_map": {"AutoModel": "evil.X", "AutoConfig": "evil.X"}},
+        {"attn_implementation": "kernels-community/evil"},
+        {"_attn_implementation": "flash_attention_2"},
+        {"torch_dtype": "bfloat16"},
+    ],
+    ids=str,
+)
+def test_load_network__settings_of_the_file_choose_no_code_and_no_format(folder, setting):
+    (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\nclass X: pass\n")
+    change_json(folder / "config.json", **setting)
+    network = load(folder)
+    assert not (folder / "ran").exists()
+    assert network.config._attn_implementation == "sdpa"
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
 
 
 def test_tokens__cut_off_is_the_rest_of_the_text(folder):
