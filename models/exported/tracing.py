@@ -6,8 +6,10 @@ nothing, and was as exact and as fast to run as the newer one, in less time.
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,11 +19,10 @@ from models.exported.towers import IDS, MASK, PIXELS, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from models.dual_encoder import Towers
 
-__all__ = ["OPSET", "write_image_tower", "write_text_tower"]
+__all__ = ["OPSET", "gather", "write_image_tower", "write_text_tower"]
 
 OPSET = 17  # the first in which attention needs no operator of its own; every onnxruntime from 1.12 has it
 _tracing = threading.Lock()  # the exporter keeps its state in globals
@@ -77,22 +78,48 @@ def _write(tower: _Tower, example: tuple[torch.Tensor, ...], names: Sequence[str
     """Trace a tower on its example and write the file."""
     _require_onnx()
     axes: Any = {name: {0: "batch"} for name in (*names, "rows")}
-    try:
-        with _tracing, torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about being the older exporter, and about traced constants
-            torch.onnx.export(
-                tower.eval(),
-                example,
-                str(path),
-                dynamo=False,
-                opset_version=OPSET,
-                input_names=list(names),
-                output_names=["rows"],
-                dynamic_axes=axes,
-            )
-    except Exception as error:  # the exporter raises whatever its parts raise
-        said = last_words(error)
-        raise ModelExportError(f"torch cannot write {path.name}: {said}") from error
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tracing-") as folder:
+        traced = Path(folder) / path.name
+        try:
+            with _tracing, torch.inference_mode(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about being the older exporter, and about traced constants
+                torch.onnx.export(
+                    tower.eval(),
+                    example,
+                    str(traced),
+                    dynamo=False,
+                    opset_version=OPSET,
+                    input_names=list(names),
+                    output_names=["rows"],
+                    dynamic_axes=axes,
+                )
+        except Exception as error:  # the exporter raises whatever its parts raise
+            raise ModelExportError(f"torch cannot write {path.name}: {last_words(error)}") from error
+        gather(traced, path)
+
+
+def gather(traced: Path, path: Path) -> None:
+    """Bring what the exporter wrote to its place: one file, and a second one for weights above 2 GB.
+
+    The format holds at most 2 GB. For larger towers the exporter writes a file for every weight,
+    by names that no package may have; they become one file beside the graph, ``<name>.data``.
+
+    Args:
+        traced: The ``.onnx`` file, alone in its folder but for its weights.
+        path: Where it shall lie.
+    """
+    if len(list(traced.parent.iterdir())) == 1:
+        traced.rename(path)
+        return
+    import onnx
+
+    onnx.save_model(
+        onnx.load(traced),
+        path,
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location=f"{path.name}.data",
+    )
 
 
 def _require_onnx() -> None:
