@@ -90,7 +90,8 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
             try:
                 return _told_of(_load(target, candidate, options), errors)
             except Exception as error:
-                _logger.warning("%s could not be loaded with %s: %s", target.card.model_id, name, error)
+                level = logging.INFO if candidate is candidates[-1] else logging.WARNING
+                _logger.log(level, "%s could not be loaded with %s: %s", target.card.model_id, name, error)
                 errors[name] = error
     first = next(iter(errors.values()))
     if len(errors) == 1 and isinstance(first, WorkbenchError):

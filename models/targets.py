@@ -149,6 +149,11 @@ def _folder(folder: Path, stated: Stated) -> ModelPackage:
             return unlisted_folder(folder, config)
         if stated.architecture is not None:
             return stated_folder(folder, stated)
+        raise CorruptedModelPackageError(
+            f"{folder} is no model package: it has no {MANIFEST_NAME}.",
+            next_step="Write one with models.packages.write_manifest, or state architecture= "
+            "(and task_type=) when you load it.",
+        )
     return ModelPackage.open(folder)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # The format in which a family's weights are published; exported ones say so in their manifest.
 _HOME_BACKENDS = (BackendType.TORCH, BackendType.HUGGING_FACE)
+_USUAL_NAMES = ("model", "pytorch_model", "weights", "checkpoint")  # they do not tell one from another
 
 
 @dataclass(frozen=True)
@@ -147,12 +148,14 @@ def stated_checkpoint(path: Path, stated: Stated) -> UnlistedPackage:
     if stated.architecture is None:
         raise MissingModelInitParameterError(
             f"{path} is a checkpoint; it does not say which architecture it is of.",
-            next_step=f"State it: AutoModel.from_pretrained({str(path)!r}, architecture=..., task_type=...); "
-            f"architectures are {_listed(key[0] for key in REGISTERED_MODELS)}.",
+            next_step=f"State it: AutoModel.from_pretrained({str(path.absolute())!r}, "
+            "architecture=..., task_type=...); architectures are "
+            f"{_listed(key[0] for key in REGISTERED_MODELS)}.",
         )
     said = settled(stated)
     one = PackageFile(path.name, path.stat().st_size, "")
-    manifest = _manifest(path.stem, said, (one,))
+    name = path.resolve().parent.name if path.stem in _USUAL_NAMES else path.stem
+    manifest = _manifest(name, said, (one,))
     return UnlistedPackage(path.resolve().parent, manifest, checkpoint=path.resolve())
 
 
