@@ -39,7 +39,11 @@ def abilities_problems(probe: Probe) -> list[str]:
     model = probe.model
     kinds = [kind for kind in type(model).__mro__ if kind.__module__.startswith("models.")]
     kinds = [kind for kind in kinds if kind is not ModelInterface]
-    what = f"It is a {kinds[0].__name__}" if kinds else "It has no embed_images, embed_videos or embed_text"
+    what = (
+        f"This is a model of kind {kinds[0].__name__}"
+        if kinds
+        else "It has no embed_images, ..._videos, ..._text"
+    )
     return [f"{what}: check_model looks at embedding models, so beyond its ids nothing was checked."]
 
 
@@ -47,7 +51,7 @@ def shape_problems(probe: Probe) -> list[str]:
     """One row of D numbers per input, the same D everywhere, as the model states it."""
     problems, dims = [], {}
     for side in sides_of(probe):
-        shape = tuple(side.embed(side.inputs).shape)
+        shape = tuple(side.answer.shape)
         if len(shape) != 2 or shape[0] != len(side.inputs):
             problems.append(f"{side.name}: {len(side.inputs)} inputs gave shape {shape}, not [N, D].")
         else:
@@ -64,7 +68,7 @@ def dtype_problems(probe: Probe) -> list[str]:
     """Vectors are torch tensors of float32."""
     problems = []
     for side in sides_of(probe):
-        rows = side.embed(side.inputs)
+        rows = side.answer
         found = f"{type(rows).__module__.partition('.')[0]} {getattr(rows, 'dtype', type(rows).__name__)}"
         if found != "torch torch.float32":
             problems.append(f"{side.name}: {found} came, a float32 tensor is expected.")
@@ -76,7 +80,7 @@ def unit_problems(probe: Probe) -> list[str]:
     problems = []
     allowed = LOW_UNIT_TOLERANCE if probe.low_precision else UNIT_TOLERANCE
     for side in sides_of(probe):
-        lengths = np.linalg.norm(side.together, axis=1)
+        lengths = np.linalg.norm(np.concatenate([side.together, side.alone]), axis=1)
         off = np.abs(lengths - 1.0).max()
         if not off <= allowed:
             problems.append(f"{side.name}: lengths are {lengths.min():.4g} to {lengths.max():.4g}, not 1.")

@@ -46,9 +46,14 @@ class Side:
         return as_numpy(self.embed(list(self.inputs if inputs is None else inputs)))
 
     @cached_property
+    def answer(self) -> Any:
+        """What the model returns for all inputs in one call, as it comes; asked once."""
+        return self.embed(list(self.inputs))
+
+    @cached_property
     def together(self) -> np.ndarray:
-        """Rows of all inputs, embedded in one call; asked once."""
-        return self.rows()
+        """Rows of all inputs, embedded in one call."""
+        return as_numpy(self.answer)
 
     @cached_property
     def alone(self) -> np.ndarray:

@@ -24,7 +24,7 @@ def unload_problems(probe: Probe) -> list[str]:
         raise NotApplicableError(f"It has no {' and no '.join(missing)}(): memory was not looked at.")
     if _loads_nothing(model):
         return _constructor_problems(model)
-    before = side.rows()
+    before = side.together
     watched = _watched(model)
     model.unload()
     gc.collect()

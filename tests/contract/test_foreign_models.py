@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.categories import ObjectDetectionModel
 from models.conformance import check_model
+from models.errors import ModelInputError
 from models.inputs import as_rgb_images, as_texts
 from models.known_answer_recording import usual_answers
 from tests.contract.foreign_models import (
@@ -364,3 +366,65 @@ def test_what_is_no_model__gets_a_plain_message(thing):
 def test_frame_order__is_a_property(folder):
     assert check_model(build(Recurrent, folder), unload=False).check("sees frame order").verdict == "yes"
     assert check_model(build(Autocast, folder), unload=False).check("sees frame order").kind == "property"
+
+
+def test_a_model_of_another_category__gets_a_plain_message():
+    class Boxes(ObjectDetectionModel):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            return cls()
+
+        class_names = ("ball",)
+
+        def pre_process(self, images, **kwargs):
+            return images, {}
+
+        def forward(self, pre_processed_images, **kwargs):
+            return pre_processed_images
+
+        def post_process(self, model_results, pre_processing_meta, **kwargs):
+            return []
+
+    report = check_model(Boxes())
+    assert report.passed, str(report)
+    said = report.check("embeds something")
+    assert said.verdict == "no"
+    assert "ObjectDetectionModel" in said.detail
+    assert "nothing was checked" in said.detail
+
+
+def test_a_model_that_refuses_words_it_does_not_know__is_no_fault():
+    class Strict(Palette):
+        def embed_text(self, texts):
+            read = as_texts(texts)
+            if any("qzxv" in text or "magenta" in text for text in read):
+                raise ModelInputError("I do not know that word.")
+            return super().embed_text(read)
+
+    report = check_model(Strict())
+    assert report.passed, str(report)
+
+
+def test_a_model_that_cannot_take_long_texts__is_no_fault():
+    class Short(Recurrent):
+        def embed_text(self, texts):
+            if any(len(text.split()) > 10 for text in as_texts(texts)):
+                raise ModelInputError("At most ten words.")
+            return super().embed_text(texts)
+
+    report = check_model(build(Short, None))
+    assert report.passed, str(report)
+
+
+def test_code_without_a_module__is_looked_into_too():
+    """As when a class is defined by exec, or in a notebook."""
+    names = {"Still": Still, "seeded": seeded}
+    source = """
+KEPT = {}
+class Mine(Still):
+    def setup(self):
+        self._model = KEPT.setdefault(1, seeded(self.network))
+"""
+    exec(source, names)
+    found = check_model(build(names["Mine"], None)).check("unload")
+    assert "held by the global KEPT" in found.detail
