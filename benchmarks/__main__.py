@@ -20,6 +20,7 @@ NAMES = (
     "panel_latency",
     "engine_memory",
     "preprocessing",
+    "backends",
     "internvideo2",
     "spriteclip_quality",
 )
