@@ -20,7 +20,7 @@ from workbench.panels.inspector import Inspector
 from workbench.panels.model_picker import ModelPicker
 from workbench.panels.rank_panel import RankPanel
 from workbench.panels.snapshot import snapshot_html
-from workbench.session import Session
+from workbench.session import NoneIsEmpty, Session
 
 __all__ = ["Workbench"]
 
@@ -65,7 +65,7 @@ class Workbench(Panel):
     classification: TraitType = AnyTrait(None, allow_none=True)
     selection = Unicode("")
     prompts: TraitType = List(Unicode())
-    compare_with = Unicode("")
+    compare_with = NoneIsEmpty("")
 
     def __init__(
         self,

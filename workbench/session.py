@@ -16,7 +16,7 @@ from workbench.media.clips import ClipSet
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-__all__ = ["Session", "Status"]
+__all__ = ["NoneIsEmpty", "Session", "Status"]
 
 logger = logging.getLogger("workbench")
 
@@ -64,6 +64,14 @@ class Status:
         return cls("error", text, "This was not expected: open the trace, and report it.", trace)
 
 
+class NoneIsEmpty(Unicode):
+    """A text; None is taken as the empty one."""
+
+    def validate(self, obj: Any, value: Any) -> str:
+        """Take a text or None."""
+        return super().validate(obj, "" if value is None else value)
+
+
 class Session(HasTraits):
     """What the panels and Python look at together.
 
@@ -98,7 +106,7 @@ class Session(HasTraits):
     embeddings: TraitType = AnyTrait(None, allow_none=True)
     ranking: TraitType = AnyTrait(None, allow_none=True)
     classification: TraitType = AnyTrait(None, allow_none=True)
-    compare_with = Unicode("")
+    compare_with = NoneIsEmpty("")
     compared: TraitType = AnyTrait(None, allow_none=True)
     selection = Unicode("")
     status = Instance(Status, args=())

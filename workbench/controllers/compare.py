@@ -55,6 +55,7 @@ class CompareController(Controller):
         self.models = ModelController.of(session)
         self.ranks = RankController.of(session)
         self.models.observe(self._list_options, names="all_cards")
+        self.models.observe(self._on_device, names="device")
         self.ranks.observe(self._show, names="groups")
         session.observe(self._on_choice, names="compare_with")
         session.observe(self._on_first, names="model_id")
@@ -106,6 +107,7 @@ class CompareController(Controller):
         session = self.session
         other = Session(model_id=session.compare_with, clips=session.clips, store=session.store)
         other.parent = session
+        ModelController.of(other).device = self.models.device
         other.observe(self._on_other, names=list(OF_OTHER))
         ModelController.of(other).observe(self._tell_state, names="load_state")
         ModelController.of(other).observe(self._on_installed, names="installed")
@@ -133,6 +135,11 @@ class CompareController(Controller):
         if self.session.compare_with and self.session.compare_with == self.session.model_id:
             self.session.say("info", f"{self.session.model_id} is the chosen model now; nothing is compared.")
             self.session.compare_with = ""
+
+    def _on_device(self, change: dict[str, Any]) -> None:
+        """Both models compute on the same device."""
+        if self.session.compared is not None:
+            ModelController.of(self.session.compared).device = change["new"]
 
     def _on_clips(self, _: Any) -> None:
         """The second model looks at the same clips."""

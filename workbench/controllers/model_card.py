@@ -53,16 +53,17 @@ def card_rows(
     return rows + _loaded_rows(card, model, description)
 
 
-def card_summary(card: Any, model: Any, load_state: str) -> str:
+def card_summary(card: Any, model: Any, load_state: str, backend: str = "") -> str:
     """Say the most important things of a model in one line.
 
     Args:
         card: Its `ModelCard`, or None for a model that is in no list.
         model: The loaded model, or None.
         load_state: Such as "not loaded", "loading", "ready", "failed" or "not downloaded".
+        backend: What runs the loaded model; "" when that is not known.
 
     Returns:
-        Such as "128 dims · 8 frames · Apache-2.0 · ready on cpu".
+        Such as "128 dims · 8 frames · Apache-2.0 · ready on cpu with torch".
     """
     source = card if card is not None else model
     if source is None:
@@ -72,10 +73,11 @@ def card_summary(card: Any, model: Any, load_state: str) -> str:
         figures = [card.task_type]
     else:
         figures.append(_frames(getattr(source, "num_frames", None)))
+    ready = f"ready on {getattr(model, 'device', 'cpu')}" + (f" with {backend}" if backend else "")
     parts = [
         *figures,
         _licence(card) if card is not None else "",
-        f"ready on {getattr(model, 'device', 'cpu')}" if model is not None else load_state,
+        ready if model is not None else load_state,
     ]
     return " · ".join(part for part in parts if part)
 

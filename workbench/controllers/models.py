@@ -132,7 +132,9 @@ class ModelController(ModelList):
         """Say the most important things of the chosen model, and whether it is loaded."""
         missing = self.needs_download() and self.session.model is None
         state = "not downloaded" if missing and self.load_state == "not loaded" else self.load_state
-        return card_summary(self.card(), self.session.model, state)
+        chosen = self.description.chosen if self.description is not None else None
+        backend = chosen.backend if chosen is not None and chosen.location else ""
+        return card_summary(self.card(), self.session.model, state, backend)
 
     def notes(self) -> list[tuple[str, str]]:
         """List what a user should know before using the chosen model: pairs (level, text)."""
@@ -158,7 +160,7 @@ class ModelController(ModelList):
         if not self._closed:
             self._closed = True
             self._choice_changed.set_result(None)
-        self.downloads.unobserve(self._on_download, names="state")
+            self.downloads.unobserve(self._on_download, names="state")
         self.residence.retire(self.session.model)
         super().close()
 

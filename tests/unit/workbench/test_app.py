@@ -3,8 +3,10 @@ import threading
 import pytest
 from traitlets import HasTraits, Unicode, link
 
+from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel
 from workbench.app import Workbench
+from workbench.controllers.rank import RankController
 from workbench.errors import InvalidParameterError
 from workbench.panels.snapshot import MAX_BYTES
 
@@ -120,6 +122,37 @@ def test_snapshot__stays_small_and_escaped(color_model, many_pictures):
     assert len(text) < MAX_BYTES + 30_000
     assert "<b>0" not in text
     assert "and 20 more prompts" in text
+    wb.close()
+
+
+def test_compare_with__both_ways_and_in_the_snapshot(color_model, pictures):
+    register_model("fake-second", "embedding", "custom", MeanColorModel)
+    try:
+        wb = Workbench(model=color_model, clips=pictures)
+        assert wb._clips.wait(WAIT_S)
+        wb.prompts = ["red"]
+        wb.compare_with = "fake-second"
+        assert wb.session.compare_with == "fake-second"
+        rank(wb)
+        other = wb.compared
+        assert RankController.of(other).embed.wait(WAIT_S)
+        assert RankController.of(other).wait(WAIT_S)
+        assert list(wb.rankings) == [color_model, "fake-second"]
+        assert wb.rankings["fake-second"] is other.ranking
+        assert f"{color_model} vs fake-second" in wb.snapshot()
+        wb.session.compare_with = ""
+        assert wb.compare_with == ""
+        assert wb.compared is None
+        wb.close()
+    finally:
+        unregister_model("fake-second", "embedding", "custom")
+
+
+def test_compare_with__the_model_itself_is_refused_and_put_back(color_model):
+    wb = Workbench(model=color_model)
+    with pytest.raises(InvalidParameterError, match="itself"):
+        wb.compare_with = color_model
+    assert wb.compare_with == ""
     wb.close()
 
 

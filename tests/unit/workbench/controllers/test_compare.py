@@ -7,6 +7,7 @@ from tests.unit.workbench.controllers.fake_downloads import MODEL_ID, FakeHub, f
 from workbench.controllers.compare import CompareController
 from workbench.controllers.embed import EmbedController
 from workbench.controllers.jobs import JobsController
+from workbench.controllers.models import ModelController
 from workbench.controllers.rank import MODES, RankController
 from workbench.session import Session
 
@@ -164,6 +165,22 @@ def test_compare_with__another_one_takes_its_place(compare, session, contrary):
     assert ContraryModel.unloaded == 1
     settle(compare)
     assert list(session.rankings) == ["fake-color", "workbench/spriteclip-tiny"]
+
+
+def test_compare_with__none_means_no_model(compare, session, contrary):
+    session.compare_with = contrary
+    session.compare_with = None
+    assert session.compare_with == ""
+    assert session.compared is None
+
+
+def test_compare_with__both_compute_on_the_chosen_device(compare, session, contrary):
+    compare.models.device = "cpu"
+    session.compare_with = contrary
+    second = ModelController.of(session.compared)
+    assert second.device == "cpu"
+    compare.models.device = "auto"
+    assert second.device == "auto"
 
 
 def test_compare_with__the_model_itself_is_refused(session):

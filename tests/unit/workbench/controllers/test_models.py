@@ -5,6 +5,7 @@ import pytest
 from models.errors import CorruptedModelPackageError
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel, MotionModel
+from workbench.controllers.embed import EmbedController
 from workbench.controllers.models import ModelController
 from workbench.session import Session
 
@@ -152,3 +153,68 @@ def test_warm_up__a_model_made_in_a_cell_is_not_looked_up(session, models):
     models.warm_up().result(60)
     assert models.description is None
     assert session.status.level != "error"
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often the colour model was unloaded."""
+    unloaded = []
+    monkeypatch.setattr(MeanColorModel, "unload", lambda self: unloaded.append(self))  # noqa: PLW0108 - a method
+    return unloaded
+
+
+def test_choose__unloads_the_model_that_was_loaded_here(session, models, counted):
+    model = models.load().result(30)
+    models.choose("workbench/spriteclip-tiny")
+    assert counted == [model]
+
+
+def test_choose__leaves_a_model_made_in_a_cell_alone(session, models, counted):
+    models.use(MeanColorModel())
+    models.choose("workbench/spriteclip-tiny")
+    assert counted == []
+
+
+def test_close__unloads_what_was_loaded_here(models, counted):
+    model = models.load().result(30)
+    models.close()
+    models.close()
+    assert counted == [model]
+
+
+def test_choose__a_job_in_progress_ends_before_its_model_is_unloaded(gated_model, many_pictures, monkeypatch):
+    at_work, unloaded = [], threading.Event()
+    session = Session(model_id="fake-gated", clips=many_pictures)
+    embed = EmbedController.of(session)
+
+    def unload(_):
+        at_work.append(embed._job is not None)
+        unloaded.set()
+
+    monkeypatch.setattr(gated_model, "unload", unload)
+    embed.start()
+    assert gated_model.waiting.wait(30)
+    embed.models.choose("workbench/spriteclip-tiny")
+    assert not unloaded.is_set()
+    gated_model.gate.set()
+    assert embed.wait(30)
+    assert unloaded.wait(30)
+    assert at_work == [False]
+    session.close()
+
+
+def test_summary__says_what_runs_the_model_and_the_card_where_it_came_from(session, models):
+    models.choose("workbench/spriteclip-tiny")
+    models.load().result(60)
+    assert models.summary().endswith("ready on cpu with torch")
+    rows = dict(models.card_rows())
+    assert rows["backend"] == "torch"
+    assert rows["loaded from"].endswith("weights")
+    assert rows["known answers"].startswith("verified")
+    assert models.verified_text() == f"known answers verified ({len(session.model.known_answers)})"
+
+
+def test_card_rows__of_a_registered_class_name_it(models):
+    models.load().result(30)
+    assert dict(models.card_rows())["loaded from"] == "the registered class MeanColorModel"
+    assert models.verified_text() == ""
