@@ -76,9 +76,9 @@ class AutoModel:
             >>> model.embed_text("a red ball").shape[0]
             1
         """
+        from models.demands import read_demands, settle_revision
         from models.loading import LoadOptions, load_first
         from models.negotiation import negotiate, require_accepted
-        from models.requests import read_demands, settle_revision
         from models.runtime import describe_runtime, pick_device
 
         wanted = read_demands(
@@ -139,9 +139,9 @@ class AutoModel:
             'spriteclip'
         """
         from models import probes
+        from models.demands import read_demands
         from models.description import ModelDescription
         from models.negotiation import negotiate, require_accepted
-        from models.requests import read_demands
         from models.runtime import describe_runtime
 
         wanted = read_demands(

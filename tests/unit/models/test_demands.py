@@ -2,11 +2,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from models import requests
+from models import demands as module
 from models.cards import ModelCard
+from models.demands import read_demands, settle_revision
 from models.errors import InvalidParameterError, UnknownBackendTypeError
 from models.filters import Demands
-from models.requests import read_demands, settle_revision
 
 HUB = ModelCard(model_id="org/far", architecture="tiny", task_type="embedding", source="hub")
 LOCAL = ModelCard(model_id="org/near", architecture="tiny", task_type="embedding", source="local")
@@ -48,7 +48,7 @@ def test_settle_revision__a_branch_is_asked_for(monkeypatch):
         asked.append((card.model_id, model_dir, revision))
         return SimpleNamespace(revision="c" * 40)
 
-    monkeypatch.setattr(requests, "plan_download", plan)
+    monkeypatch.setattr(module, "plan_download", plan)
     assert settle_revision(Demands(revision="main"), HUB, "root").revision == "c" * 40
     assert asked == [("org/far", "root", "main")]
 
@@ -63,5 +63,5 @@ def test_settle_revision__a_branch_is_asked_for(monkeypatch):
     ],
 )
 def test_settle_revision__nobody_is_asked(monkeypatch, demands, card):
-    monkeypatch.setattr(requests, "plan_download", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(module, "plan_download", lambda *_, **__: pytest.fail("asked"))
     assert settle_revision(demands, card) is demands
