@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from models.errors import CorruptedModelPackageError, PackageNotFoundError
+from models.errors import CorruptedModelPackageError, ModelInputError, PackageNotFoundError
 from models.transformers_loading import read_json
 
 if TYPE_CHECKING:
@@ -51,14 +51,23 @@ class FilledTokens:
     Args:
         tokenizer: A tokenizer of the library "tokenizers", which adds the marks of a text itself.
         max_length: L, the number of tokens that the text tower reads.
+        vocab_size: Number of tokens that the text tower knows.
         filling: Number of the token that fills the length.
         clean: How texts are written before they are cut into tokens.
     """
 
-    def __init__(self, tokenizer: Any, *, max_length: int, filling: int, clean: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        max_length: int,
+        vocab_size: int,
+        filling: int,
+        clean: Callable[[str], str],
+    ) -> None:
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_length)  # the marks of a text are kept
-        self.max_length = max_length
+        self.max_length, self._vocab_size = max_length, vocab_size
         self._tokenizer, self._clean, self._filling = tokenizer, clean, filling
         self._lock = threading.Lock()
 
@@ -71,8 +80,17 @@ class FilledTokens:
         Returns:
             Token numbers and mask (1 = a token of the text or a mark), both int64 [P, L]. The
             mask is for counting; the text tower does not use it.
+
+        Raises:
+            ModelInputError: If a text spells out a mark that the text tower does not know.
         """
         rows = [self._encode(text).ids for text in texts]
+        for text, row in zip(texts, rows, strict=True):
+            if max(row, default=0) >= self._vocab_size:
+                raise ModelInputError(
+                    f"The text {text[:60]!r} has a mark of the tokenizer that the network does not know.",
+                    next_step="Write it without words in angle brackets.",
+                )
         filled = [[*row, *[self._filling] * (self.max_length - len(row))] for row in rows]
         lengths = torch.tensor([len(row) for row in rows])
         mask = torch.arange(self.max_length)[None] < lengths[:, None]
@@ -112,20 +130,10 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
         CorruptedModelPackageError: If it is damaged, of another family, or does not fit the network.
     """
     tokenizer, settings = _read_tokenizer(folder), _settings(folder)
-    vocab = tokenizer.get_vocab()
-    if words.is_other(vocab):
-        raise CorruptedModelPackageError(
-            f"The tokenizer in {folder} is not one of {words.name}, but that of another model.",
-            next_step="Load it as the architecture that it is; 'siglip' and 'siglip2' are two.",
-        )
-    if max(vocab.values(), default=-1) >= vocab_size:
-        raise CorruptedModelPackageError(
-            f"The tokenizer in {folder} has tokens up to number {max(vocab.values())}; the network knows "
-            f"{vocab_size}.",
-            next_step=_FRESH_COPY,
-        )
-    end = _first(vocab, _named(settings, "eos_token"), words.end)
-    filling = _first(vocab, _named(settings, "pad_token"), words.filling, end)
+    _check_vocabulary(folder, tokenizer, words, vocab_size)
+    known = {token: number for token, number in tokenizer.get_vocab().items() if number < vocab_size}
+    end = _first(known, _named(settings, "eos_token"), words.end)
+    filling = _first(known, _named(settings, "pad_token"), words.filling, end)
     if filling is None:
         raise CorruptedModelPackageError(
             f"The tokenizer in {folder} has no token to fill a text with: neither {words.filling!r} nor a "
@@ -133,8 +141,30 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
             next_step=_FRESH_COPY,
         )
     if end is not None and _must_be_ended(tokenizer, settings, words):
-        _end_texts(tokenizer, end, vocab[end])
-    return FilledTokens(tokenizer, max_length=max_length, filling=vocab[filling], clean=words.clean)
+        _end_texts(tokenizer, end, known[end])
+    return FilledTokens(
+        tokenizer,
+        max_length=max_length,
+        vocab_size=vocab_size,
+        filling=known[filling],
+        clean=words.clean,
+    )
+
+
+def _check_vocabulary(folder: Path, tokenizer: Any, words: Words, vocab_size: int) -> None:
+    """Refuse the vocabulary of another model, and words that the network does not know."""
+    if words.is_other(tokenizer.get_vocab()):
+        raise CorruptedModelPackageError(
+            f"The tokenizer in {folder} is not one of {words.name}, but that of another model.",
+            next_step="Load it as the architecture that it is; 'siglip' and 'siglip2' are two.",
+        )
+    # marks that were added later may lie above the network's: no text has them by chance
+    largest = max(tokenizer.get_vocab(with_added_tokens=False).values(), default=-1)
+    if largest >= vocab_size:
+        raise CorruptedModelPackageError(
+            f"The tokenizer in {folder} has tokens up to number {largest}; the network knows {vocab_size}.",
+            next_step=_FRESH_COPY,
+        )
 
 
 def _read_tokenizer(folder: Path) -> Any:

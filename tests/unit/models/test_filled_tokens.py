@@ -5,7 +5,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 
-from models.errors import CorruptedModelPackageError, PackageNotFoundError
+from models.errors import CorruptedModelPackageError, ModelInputError, PackageNotFoundError
 from models.families.siglip.model import SiglipEmbedder, clean_text
 from models.families.siglip2.model import Siglip2Embedder
 from models.filled_tokens import load_tokens
@@ -147,3 +147,13 @@ def test_load_tokens__refuses_a_vocabulary_without_a_filling(tmp_path):
     tokenizer.save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(CorruptedModelPackageError, match="no token to fill"):
         load(tmp_path)
+
+
+def test_call__refuses_a_mark_that_the_network_does_not_know(folder):
+    tokenizer = word_tokenizer()
+    tokenizer.add_special_tokens(["xyz"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    tokens = load(folder)
+    assert tokens(["a red ball"])[0].tolist() == [[2, 3, 4, 1, 1, 1]]
+    with pytest.raises(ModelInputError, match="does not know"):
+        tokens(["a", "a xyz ball"])
