@@ -47,10 +47,11 @@ class HuggingFaceHub:
             ModelRetrievalError: If the hub does not say.
         """
         what = f"{model_id} at {revision}"
+        page = f"{self.endpoint}/{model_id}"
         info = self._ask(
-            lambda api: api.model_info(model_id, revision=revision, files_metadata=True), what, watch
+            lambda api: api.model_info(model_id, revision=revision, files_metadata=True), what, page, watch
         )
-        with hub_errors(what, self.endpoint):
+        with hub_errors(what, page):
             commit, name = str(info.sha), str(info.id)
             files = [remote_file(one) for one in info.siblings or []]
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
@@ -62,7 +63,8 @@ class HuggingFaceHub:
             )
         if not all(one.verifiable for one in files) or not files:
             with suppress(HubNotFoundError):  # a mirror without this part of the API
-                files = self._ask(lambda api: _tree(api, model_id, commit), f"the files of {what}", watch)
+                what = f"the files of {what}"
+                files = self._ask(lambda api: _tree(api, model_id, commit), what, page, watch)
         return commit, files
 
     def described(self, model_id: str, commit: str, file: RemoteFile, watch: Watch) -> RemoteFile:
@@ -83,9 +85,9 @@ class HuggingFaceHub:
         if file.verifiable:
             return file
         url, limit_s = self._url(model_id, commit, file), self.patience.answer_s
-        what = f"{file.path} of {model_id}"
-        head = self._ask(lambda _: self.library.get_hf_file_metadata(url, timeout=limit_s), what, watch)
-        with hub_errors(what, self.endpoint):
+        what, page = f"{file.path} of {model_id}", f"{self.endpoint}/{model_id}"
+        head = self._ask(lambda _: self.library.get_hf_file_metadata(url, timeout=limit_s), what, page, watch)
+        with hub_errors(what, page):
             return headed_file(file.path, head)
 
     def opener(self, model_id: str, commit: str, file: RemoteFile) -> Opener:
@@ -100,19 +102,20 @@ class HuggingFaceHub:
             Offset -> context manager with the stream.
         """
         url = self._url(model_id, commit, file)
-        return lambda start: self._open(url, start, commit, f"{file.path} of {model_id}")
+        page = f"{self.endpoint}/{model_id}"
+        return lambda start: self._open(url, start, commit, f"{file.path} of {model_id}", page)
 
     def _url(self, model_id: str, commit: str, file: RemoteFile) -> str:
         """Address of a file."""
         return self.library.hf_hub_url(model_id, file.path, revision=commit, endpoint=self.endpoint)
 
-    def _ask(self, question: Callable[[Any], Any], what: str, watch: Watch) -> Any:
+    def _ask(self, question: Callable[[Any], Any], what: str, page: str, watch: Watch) -> Any:
         """Ask the API; an overloaded hub is asked again, for a while."""
         api = self.library.HfApi(endpoint=self.endpoint, library_name=AGENT)
 
         def ask() -> Any:
             """Ask once, in the thread that may hang."""
-            with hub_errors(what, self.endpoint):
+            with hub_errors(what, page):
                 return question(api)
 
         attempts = self.patience.attempts
@@ -127,7 +130,9 @@ class HuggingFaceHub:
         raise HubUnreachableError(f"{self.endpoint} was not asked about {what}: no attempt is allowed.")
 
     @contextmanager
-    def _open(self, url: str, start: int, commit: str, what: str) -> Generator[FileStream, None, None]:
+    def _open(
+        self, url: str, start: int, commit: str, what: str, page: str
+    ) -> Generator[FileStream, None, None]:
         """Open a file; follow redirects, with the login for the hub itself only."""
         headers = {
             **self.library.utils.build_hf_headers(library_name=AGENT),
@@ -141,7 +146,7 @@ class HuggingFaceHub:
         for _ in range(MAX_REDIRECTS + 2):  # and one more for a hub that cannot resume
             ranged = {**headers, "Range": f"bytes={start}-"} if start else headers
             with (
-                hub_errors(what, self.endpoint, again=True),
+                hub_errors(what, page, again=True),
                 self.library.get_session().stream("GET", url, headers=ranged, **options) as response,
             ):
                 _check_commit(response, commit, what)
@@ -149,7 +154,7 @@ class HuggingFaceHub:
                     url, headers = redirected(url, response.headers.get("location", ""), headers, what)
                     continue
                 _check_storage(response, url, self.endpoint, what)
-                stream = file_stream(response, start, what)
+                stream = file_stream(response, start, what, page)
                 if stream is not None:
                     yield stream
                     return

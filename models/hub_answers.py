@@ -69,13 +69,14 @@ def headed_file(path: str, head: Any) -> RemoteFile:
     )
 
 
-def file_stream(response: Any, start: int, what: str) -> FileStream | None:
+def file_stream(response: Any, start: int, what: str, page: str) -> FileStream | None:
     """Read the head of a response that should bring a file.
 
     Args:
         response: The response, its body not yet read.
         start: Offset that was asked for.
         what: The file, for messages.
+        page: Address of the model's page.
 
     Returns:
         The stream; None when it has to be asked for from the beginning.
@@ -90,7 +91,7 @@ def file_stream(response: Any, start: int, what: str) -> FileStream | None:
             return None
         raise HubAnswerError(f"The hub sends a part of {what} that nobody asked for.")
     if status not in (200, 206):
-        raise refusal(status, headers, what)
+        raise refusal(status, headers, what, page)
     length = headers.get("content-length", "")
     return FileStream(
         start=start if status == 206 else 0,
@@ -129,13 +130,14 @@ def redirected(url: str, location: str, headers: Mapping[str, str], what: str) -
 _PRIVATE = ("authorization", "cookie")
 
 
-def refusal(status: int, headers: Mapping[str, str], what: str) -> ModelRetrievalError:
+def refusal(status: int, headers: Mapping[str, str], what: str, page: str) -> ModelRetrievalError:
     """Build the error for a status that brings nothing.
 
     Args:
         status: The HTTP status.
         headers: The headers of the response.
         what: What was asked for.
+        page: Address of the model's page.
 
     Returns:
         The error; ``transient`` when asking again may help.
@@ -152,7 +154,7 @@ def refusal(status: int, headers: Mapping[str, str], what: str) -> ModelRetrieva
     if kind not in _REFUSALS:
         return HubAnswerError(f"The hub answers {status} for {what}{said}.")
     error, message, next_step = _REFUSALS[kind]
-    return error(f"{message.format(what=what)} ({status}){said}.", next_step=next_step)
+    return error(f"{message.format(what=what)} ({status}){said}.", next_step=next_step.format(page=page))
 
 
 _CODES: dict[str, int | str] = {
@@ -164,15 +166,12 @@ _REFUSALS: dict[int | str, tuple[type[ModelRetrievalError], str, str]] = {
     404: (
         HubNotFoundError,
         "The hub has no {what}",
-        (
-            "Look at the id on the model's page. A private model needs a login: run `hf auth login`, or set "
-            "HF_TOKEN."
-        ),
+        ("Look at the id: {page}. A private model needs a login: run `hf auth login`, or set HF_TOKEN."),
     ),
     "revision": (
         HubNotFoundError,
         "The hub has no {what}",
-        "Ask for another revision; the model's page lists them.",
+        "Ask for another revision; see {page}.",
     ),
     410: (
         HubNotFoundError,
@@ -186,7 +185,7 @@ _REFUSALS: dict[int | str, tuple[type[ModelRetrievalError], str, str]] = {
             "or the login was not accepted"
         ),
         (
-            "Accept the conditions on the model's page, then log in: run `hf auth login`, or set HF_TOKEN "
+            "Accept the conditions on {page}, then log in: run `hf auth login`, or set HF_TOKEN "
             "to a valid token with read access."
         ),
     ),
@@ -197,7 +196,7 @@ _REFUSALS: dict[int | str, tuple[type[ModelRetrievalError], str, str]] = {
             "is not granted yet"
         ),
         (
-            "Accept the conditions on the model's page with the same account, and use a token with read "
+            "Accept the conditions on {page} with the same account, and use a token with read "
             "access: `hf auth login`, or HF_TOKEN."
         ),
     ),
@@ -205,12 +204,12 @@ _REFUSALS: dict[int | str, tuple[type[ModelRetrievalError], str, str]] = {
 
 
 @contextmanager
-def hub_errors(what: str, endpoint: str, *, again: bool = False) -> Generator[None, None, None]:
+def hub_errors(what: str, page: str, *, again: bool = False) -> Generator[None, None, None]:
     """Turn whatever an HTTP library or huggingface_hub raises into an error of ours.
 
     Args:
         what: What is being asked for.
-        endpoint: Address of the hub.
+        page: Address of the model's page.
         again: Whether a failed connection may work the next moment.
 
     Raises:
@@ -221,21 +220,27 @@ def hub_errors(what: str, endpoint: str, *, again: bool = False) -> Generator[No
     except WorkbenchError:
         raise
     except Exception as error:  # every kind that some version of the libraries may raise
-        raise _translated(error, what, endpoint, again=again) from error
+        raise _translated(error, what, page, again=again) from error
 
 
-def _translated(error: Exception, what: str, endpoint: str, *, again: bool) -> ModelRetrievalError:
+def _translated(error: Exception, what: str, page: str, *, again: bool) -> ModelRetrievalError:
     """Say what an exception of the libraries means."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     response = getattr(error, "response", None)
     if "OfflineModeIsEnabled" in kinds:
         return OfflineError(f"huggingface_hub is offline, so {what} cannot be fetched.")
     if response is not None and getattr(response, "status_code", 200) >= 300:
-        return refusal(response.status_code, response.headers, what)
+        return refusal(response.status_code, response.headers, what, page)
     if kinds & {"UnsupportedProtocol", "InvalidURL", "DecodingError"} or not kinds & _BROKEN:
         return HubAnswerError(f"The hub's answer about {what} makes no sense ({_short(error)}).")
     why, transient = _why_unreachable(error, kinds, again=again)
-    return HubUnreachableError(f"{endpoint} cannot be reached for {what}: {why}.", transient=transient)
+    return HubUnreachableError(f"{_origin(page)} cannot be reached for {what}: {why}.", transient=transient)
+
+
+def _origin(page: str) -> str:
+    """The address of a hub, without the rest."""
+    parts = urlsplit(page)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _why_unreachable(error: Exception, kinds: set[str], *, again: bool) -> tuple[str, bool]:

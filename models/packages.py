@@ -222,6 +222,7 @@ def _hub() -> Hub:
     from models.hub import HuggingFaceHub
 
     constants.HF_HUB_OFFLINE = False  # it was read at the import; it is what it is now
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # it would ask the hub for things that nobody asked for
     return HuggingFaceHub(huggingface_hub, _endpoint(), _patience())
 
 

@@ -18,6 +18,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     quick = Patience(connect_s=2, answer_s=5, stall_s=0.5, attempts=3, backoff_s=0.01, longest_wait_s=2)
     monkeypatch.setattr(packages, "_patience", lambda: quick)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as latched at its import
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)
     for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EMBEDDING_WORKBENCH_MODELS", str(tmp_path / "models"))

@@ -1,9 +1,11 @@
 """Downloads from a hub that behaves: what arrives, what is kept, what is asked for."""
 
 import json
+import socket
 import threading
 import time
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -199,6 +201,16 @@ def test_stop__is_quick_while_the_hub_says_nothing(hub, commit, path):
     with pytest.raises(DownloadStoppedError):
         download_package(CARD, stop=stop)
     assert time.monotonic() - begin < 2.0
+
+
+def test_download__connects_to_the_hub_and_its_storage_only(hub, commit, monkeypatch):
+    reached = []
+    connect = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", lambda *to: reached.append(to[1]) or connect(*to))
+    download_package(CARD)
+    there = {urlsplit(url).port for url in (hub.url, hub.cdn_url)}
+    assert {address[1] for address in reached} == there
+    assert all("org/tiny" in one.path for one in hub.requests if one.where == "hub")
 
 
 def test_offline__is_read_when_used_and_opens_no_socket(hub, commit, monkeypatch):

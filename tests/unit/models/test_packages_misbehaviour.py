@@ -236,7 +236,7 @@ def test_gated__without_and_with_a_login_that_is_not_on_the_list(hub, commit, mo
     assert "HF_TOKEN" in error.next_step
     monkeypatch.setenv("HF_TOKEN", "hf_stranger")
     error = refuses(GatedModelError, "403")
-    assert "Accept the conditions" in error.next_step
+    assert f"Accept the conditions on {hub.url}/org/tiny" in error.next_step
     monkeypatch.setenv("HF_TOKEN", "hf_friend")
     good(download_package(CARD))
 
