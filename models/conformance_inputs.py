@@ -36,7 +36,7 @@ def steps_problems(probe: Probe) -> list[str]:
         raise NotApplicableError
     clips = side.inputs if side.name == "clips" else [image[None] for image in side.inputs]
     rows = as_numpy(model.embed_preprocessed([model.preprocess_clip(clip) for clip in clips]))
-    off = distance(rows, side.together)
+    off = distance(_directions(rows), _directions(side.together))  # lengths are looked at elsewhere
     return [] if off <= probe.tolerance else [f"The two steps and the one call differ by {off:.2g}."]
 
 
@@ -49,6 +49,11 @@ def bad_input_problems(probe: Probe) -> list[str]:
             reader = f"models.inputs.{_READERS[side.name]}"
             problems.append(f"{side.name}: {', '.join(wrong)}. Read them with {reader}.")
     return problems
+
+
+def _directions(rows: np.ndarray) -> np.ndarray:
+    """Rows brought to length 1."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
 def _forms(side: Side) -> Iterator[tuple[str, np.ndarray, Any]]:

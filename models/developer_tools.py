@@ -16,6 +16,7 @@ from models.cards import ModelCard
 from models.conformance import check_model
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
+from models.known_answer_recording import record_in_package, usual_answers
 from models.known_answers import known_answer_frames, record_known_answers
 from models.manifest import is_safe_path
 from models.packages import ModelPackage, write_manifest
@@ -54,6 +55,7 @@ __all__ = [
     "model_implementation_exists",
     "on_registry_change",
     "pick_device",
+    "record_in_package",
     "record_known_answers",
     "register_model",
     "register_model_provider",
@@ -61,6 +63,7 @@ __all__ = [
     "unit_rows",
     "unregister_model",
     "unregister_model_provider",
+    "usual_answers",
     "write_manifest",
 ]
 

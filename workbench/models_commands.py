@@ -1,4 +1,4 @@
-"""The `workbench models` commands: list, show, download, verify, remove, export, new."""
+"""The `workbench models` commands: list, show, download, verify, remove, check, export, new."""
 
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.reprs import readable_size
+from workbench.check_command import check
 from workbench.export_command import export
 from workbench.new_model import new
 from workbench.terminal import Terminal
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 FAILED, INTERRUPTED = 1, 130
 
 models_app = typer.Typer(
-    help="List the models; show, download, verify, remove or export one; begin one of your own.",
+    help="List the models; show, download, verify, remove, check or export one; begin your own.",
     rich_markup_mode="rich",
 )
+models_app.command("check")(check)
 models_app.command("export")(export)
 models_app.command("new")(new)
 
