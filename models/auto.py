@@ -17,7 +17,11 @@ __all__ = ["AutoModel"]
 
 
 class AutoModel:
-    """The one door to models: list them, describe what would be loaded, load."""
+    """The one door to models: list them, describe what would be loaded, load.
+
+    It keeps no model: one lives as long as its caller holds it, and ``unload()`` gives its memory
+    back at once. The panels of the workbench keep one model in memory, two while two are compared.
+    """
 
     @staticmethod
     def from_pretrained(

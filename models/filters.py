@@ -164,8 +164,8 @@ def _place_reasons(offer: Offer, demands: Demands) -> Iterator[tuple[str, str]]:
 def _device_reasons(offer: Offer, demands: Demands, runtime: Runtime) -> Iterator[tuple[str, str]]:
     """Is the device here, can the backend use it, does it compute in that number format?"""
     wanted, here = demands.device, runtime.device_names
-    kind = wanted.partition(":")[0]
-    if runtime.devices_probed and kind not in ("auto", *(name.partition(":")[0] for name in here)):
+    named = f"{wanted}:0" if wanted == "cuda" else wanted
+    if runtime.devices_probed and named not in ("auto", *here):
         yield "device", f"Device {wanted!r} is not on this machine; it has {', '.join(here)}."
         return
     device = usable_device(offer.backend, wanted, runtime)

@@ -97,6 +97,16 @@ def test_order__the_accelerator_comes_before_what_only_uses_the_processor(packag
     assert "Backend 'onnx' computes on cpu only; 'cuda:0' was asked for." in str(asked)
 
 
+def test_device__that_is_not_here(packages, machine):
+    machine(Device("cuda:0", "Big", 2**34, 2**34))
+    for device in ("cuda:7", "mps", "gpu"):
+        described = AutoModel.describe("org/tiny", model_dir=packages, device=device)
+        assert described.chosen is None
+        assert f"Device '{device}' is not on this machine; it has cuda:0, cpu." in described.problem
+        with pytest.raises(InvalidParameterError):
+            AutoModel.from_pretrained("org/tiny", model_dir=packages, device=device)
+
+
 def test_backend__the_one_that_was_asked_for(packages):
     described = AutoModel.describe("org/tiny", model_dir=packages, backend="ONNX", device="cpu")
     assert described.chosen.backend == "onnx"
