@@ -200,9 +200,10 @@ class Session(HasTraits):
 
     @property
     def rankings(self) -> dict[str, Any]:
-        """The rankings there are, by model id: of the chosen model, and of the one it is compared with."""
+        """The rankings there are, by the id of the model that made each: at most two."""
         lanes = [self] if self.compared is None else [self, self.compared]
-        return {lane.model_id: lane.ranking for lane in lanes if lane.ranking is not None}
+        made = [(lane.model_id, lane.ranking) for lane in lanes if lane.ranking is not None]
+        return {found.space.model_id if found.space else name: found for name, found in made}
 
     @property
     def clips_arrive(self) -> bool:

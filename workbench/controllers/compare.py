@@ -245,10 +245,11 @@ class CompareController(Controller):
         result = self._result(lane)
         if result is None:
             return Side(lane.model_id, "", groups, waiting=self._waiting())
+        name = result.space.model_id if result.space is not None else lane.model_id
         if self.ranks.mode == MODES[0]:
             kind = "cosine minus negative" if result.negatives else "cosine"
-            return Side(lane.model_id, kind, groups, ranking_places(result), self._waiting())
-        return Side(lane.model_id, result.kind, groups, label_places(groups), self._waiting())
+            return Side(name, kind, groups, ranking_places(result), self._waiting())
+        return Side(name, result.kind, groups, label_places(groups), self._waiting())
 
     def _other_heat(self, other: Session) -> dict[str, Any]:
         """The second model's scores as a heat map."""

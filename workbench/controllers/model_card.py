@@ -7,6 +7,7 @@ from workbench.controllers.model_filter import NO_LICENCE
 
 __all__ = ["card_rows", "card_summary", "considered_rows", "device_options", "is_embedding", "model_notes"]
 
+MAX_REASONS = 3  # in one line of the picker; the card has all of them
 OF_EMBEDDINGS = ("sees", "vectors", "scores")  # what a card says that only makes sense for embeddings
 
 
@@ -48,8 +49,9 @@ def card_rows(
     if needs_download:
         rows.append(("installed", f"no: {_to_download(card)}"))
     elif description is not None:
-        installed = "yes" if description.chosen is not None else f"no: {description.problem}"
-        rows.append(("installed", installed))
+        rows.append(
+            ("installed", "yes") if description.chosen is not None else ("runs here", "no, see below")
+        )
     return rows + _loaded_rows(card, model, description)
 
 
@@ -97,7 +99,7 @@ def model_notes(card: Any, description: Any, *, needs_download: bool) -> list[tu
     if card is not None and needs_download and card.gated:
         notes.append(("warn", f"Gated: accept its terms at huggingface.co/{card.model_id} first."))
     if description is not None and description.chosen is None:
-        notes.append(("error", f"Cannot run here: {description.problem}"))
+        notes.append(("error", f"Cannot run here: {_why_not(description)}"))
     if card is not None and not is_embedding(card):
         notes.append(("warn", f"A model for {card.task_type}: it gives no vectors, so it cannot rank clips."))
     elif card is not None and "text" not in card.modalities:
@@ -128,6 +130,12 @@ def device_options(runtime: Any) -> tuple[tuple[str, str], ...]:
     """
     found = [(f"{device.name}: {device.description}", device.name) for device in runtime.devices]
     return (("auto", "auto"), *found, ("cpu", "cpu"))
+
+
+def _why_not(description: Any) -> str:
+    """Say why nothing can be taken: the commonest reasons, or what is wrong with the model itself."""
+    reasons = [group.reason for group in description.turned_down[:MAX_REASONS]]
+    return " ".join(reasons) or description.problem
 
 
 def _loaded_rows(card: Any, model: Any, description: Any) -> list[tuple[str, str]]:

@@ -167,6 +167,15 @@ def test_compare_with__another_one_takes_its_place(compare, session, contrary):
     assert list(session.rankings) == ["fake-color", "workbench/spriteclip-tiny"]
 
 
+def test_groups__name_the_model_that_made_them(compare, session, contrary):
+    session.compare_with = contrary
+    rank(compare, "red")
+    session.model_id = "workbench/spriteclip-tiny"
+    compare.ranks.top_k = 2
+    assert [group["subtitle"] for group in compare.groups] == ["fake-color", contrary]
+    assert list(session.rankings) == ["fake-color", contrary]
+
+
 def test_compare_with__none_means_no_model(compare, session, contrary):
     session.compare_with = contrary
     session.compare_with = None

@@ -118,6 +118,19 @@ def test_download__an_error_stays_with_its_next_step(hub, far):
     assert shown(hook(far, "wb-download"))
 
 
+def test_download__offline_opens_nothing_and_names_the_command(session, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("EMBEDDING_WORKBENCH_MODELS", str(tmp_path))
+    session.model_id = "openai/clip-vit-base-patch32"
+    picker = ModelPicker(session)
+    assert hook(picker, "wb-download").description == "Download 605.1 MB"
+    hook(picker, "wb-download").click()
+    assert picker.controller.downloads.wait(WAIT_S)
+    problem = hook(picker, "wb-download-problem").value
+    assert "workbench models download openai/clip-vit-base-patch32" in problem
+    picker.close()
+
+
 def test_download__of_another_model_is_named_while_it_runs(hub, far):
     hook(far, "wb-download").click()
     assert hub.waiting.wait(WAIT_S)
@@ -138,13 +151,13 @@ def test_why_not__reasons_are_open_and_the_verdict_is_said(session, monkeypatch)
         session.model_id = "fake-fussy"
         picker.controller.warm_up().result(WAIT_S)
         description = picker.controller.description
-        candidate = type(description.candidates[0])("pack", "custom", "Fussy", False, (reason,))
+        candidate = type(description.candidates[0])("pack", "custom", "Fussy", False, (reason,), ("device",))
         picker.controller.description = type(description)(
             description.card, (candidate,), None, description.runtime, str(problem)
         )
     finally:
         unregister_model("fake-fussy", "embedding", "custom")
-    assert "Cannot run here: Nothing fits." in hook(picker, "wb-model-state").value
+    assert "Cannot run here: Device" in hook(picker, "wb-model-state").value
     card = hook(picker, "wb-model-card").value
     assert "turned down" in card
     assert "it has cpu." in card
