@@ -108,7 +108,7 @@ VIDEO_CARDS: tuple[ModelCard, ...] = (
         embedding_dim=512,
         input_size=224,
         weights=196_589_825,
-        description="X-CLIP on ViT-B/32 with sixteen frames, trained on Kinetics-400.",
+        description="X-CLIP on ViT-B/32 with sixteen frames.",
     ),
     _xclip(
         "microsoft/xclip-base-patch16-16-frames",
@@ -117,7 +117,7 @@ VIDEO_CARDS: tuple[ModelCard, ...] = (
         embedding_dim=512,
         input_size=224,
         weights=194_933_249,
-        description="X-CLIP on ViT-B/16 with sixteen frames, trained on Kinetics-400.",
+        description="X-CLIP on ViT-B/16 with sixteen frames.",
     ),
     _xclip(
         "microsoft/xclip-large-patch14-16-frames",
