@@ -117,6 +117,21 @@ class XCLIPEmbedder(DualEncoderModel):
         wanted, places = np.unique(middles, return_inverse=True)
         return self.image_preprocessing(clip[wanted])[torch.from_numpy(places)]
 
+    def embed_videos(self, videos: Any) -> torch.Tensor:
+        """Embed clips by the network's own video vector, from T frames of each.
+
+        Args:
+            videos: A list of clips, each RGB uint8 (N, H, W, 3), any N from 1.
+
+        Returns:
+            float32 [N, D] on the CPU, unit rows in order.
+        """
+        return super().embed_videos(videos)
+
+    def embed_images(self, images: Any) -> torch.Tensor:
+        """Embed images as clips in which nothing moves: float32 [N, D] on the CPU, unit rows in order."""
+        return super().embed_images(images)
+
     def embed_preprocessed(self, batch: list[Any]) -> torch.Tensor:
         """Embed clips that went through ``preprocess_clip``: float32 [N, D] on the CPU, unit rows."""
         towers = self.parts.towers
