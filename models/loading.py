@@ -6,6 +6,7 @@ in memory at a time calls ``unload()`` on the old one first, as the workbench's 
 
 import logging
 import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -90,9 +91,10 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
             try:
                 return _told_of(_load(target, candidate, options), errors)
             except Exception as error:
-                level = logging.INFO if candidate is candidates[-1] else logging.WARNING
+                more = candidate is not candidates[-1]
+                level = logging.WARNING if more else logging.INFO
                 _logger.log(level, "%s could not be loaded with %s: %s", target.card.model_id, name, error)
-                errors[name] = error
+                errors[name] = _without_frames(error) if more else error
     first = next(iter(errors.values()))
     if len(errors) == 1 and isinstance(first, WorkbenchError):
         raise first
@@ -100,6 +102,15 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     raise ModelPackageAlternativesExhaustedError(
         f"{target.card.model_id!r} could not be loaded. {summary}", alternatives_errors=errors
     ) from first
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Let go of what a failed attempt still holds, half a network perhaps, before the next one."""
+    part: BaseException | None = error
+    while part is not None:
+        traceback.clear_frames(part.__traceback__)
+        part = part.__cause__ or part.__context__
+    return error
 
 
 def _told_of(model: Any, errors: dict[str, Exception]) -> Any:
@@ -118,21 +129,19 @@ def _load(target: Target, candidate: Candidate, options: LoadOptions) -> Any:
     placed = replace(options, device=candidate.device or options.device)
     try:
         return _build(target, candidate, package, placed)
-    except PackageNotFoundError:
-        if not _lacks_companions(target, options):
+    except (PackageNotFoundError, CorruptedModelPackageError):
+        if candidate.backend not in target.card.backends or not _incomplete(target, options):
             raise
     _download(target, options, revision=package.manifest.revision if package else target.card.revision)
     return _build(target, candidate, package, placed)
 
 
-def _lacks_companions(target: Target, options: LoadOptions) -> bool:
-    """Tell whether files of other repositories are missing, and may be fetched."""
+def _incomplete(target: Target, options: LoadOptions) -> bool:
+    """Tell whether files of the model, or of what it needs, are missing or cut short and may be fetched."""
     from models.packages import is_installed
 
-    card = target.card
-    if card.source != "hub" or not card.needs or options.demands.local_files_only:
-        return False
-    return not is_installed(card, options.model_dir)
+    may_fetch = target.card.source == "hub" and not options.demands.local_files_only
+    return may_fetch and not is_installed(target.card, options.model_dir)
 
 
 def _download(target: Target, options: LoadOptions, *, revision: str | None) -> ModelPackage:

@@ -1,8 +1,11 @@
 """Several packages, several backends: what is taken here, and why everything else is not."""
 
+import gc
+import weakref
 from dataclasses import replace
 
 import pytest
+import torch
 
 import models.filters
 import models.loading
@@ -11,6 +14,7 @@ from models.auto import AutoModel
 from models.backends import BackendType
 from models.cards import ModelCard
 from models.errors import (
+    CorruptedModelPackageError,
     InvalidParameterError,
     ModelImplementationNotFoundError,
     NoModelPackagesAvailableError,
@@ -243,6 +247,51 @@ def test_fall_back__to_the_next_package(packages, caplog):
     assert type(model) is TinyTorchModel
     assert "could not be loaded with Broken (openvino): no such kernel" in caplog.text
     assert "could not be loaded with Exported (onnx)" in caplog.text
+
+
+def test_fall_back__holds_nothing_of_what_failed(packages):
+    held = []
+
+    class Halfway(TinyTorchModel):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            network = torch.nn.Linear(4, 4)
+            held.append(weakref.ref(network))
+            raise RuntimeError(f"no more memory for {network}") from None
+
+    class Last(TinyTorchModel):
+        @classmethod
+        def from_pretrained(cls, model_name_or_path, **kwargs):
+            gc.collect()
+            held.append([one() for one in held])
+            return super().from_pretrained(model_name_or_path, **kwargs)
+
+    with pytest.warns(UserWarning, match="Halfway now runs"):
+        register_model("tiny", "embedding", "openvino", Halfway)
+    with pytest.warns(UserWarning, match="Last now runs"):
+        register_model("tiny", "embedding", "onnx", Last)
+    model = AutoModel.from_pretrained("org/tiny", model_dir=packages, device="cpu")
+    assert held[-1] == [None]
+    assert list(model.load_failures) == ["Halfway (openvino)"]
+
+
+def test_remote__a_package_that_was_cut_short_is_completed(packages, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    folder = packages / "org" / "tiny"
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-9])
+    asked = []
+
+    def download(card, *, model_dir, revision, progress):
+        asked.append((card.model_id, revision))
+        (folder / "model.safetensors").write_bytes(whole)
+
+    monkeypatch.setattr("models.packages.download_package", download)
+    options = {"model_dir": packages, "backend": "torch", "device": "cpu"}
+    with pytest.raises(CorruptedModelPackageError, match="half a copy"):
+        AutoModel.from_pretrained("org/tiny", local_files_only=True, **options)
+    assert AutoModel.from_pretrained("org/tiny", **options).known_answers_verified
+    assert [name for name, _ in asked] == ["org/tiny"]
 
 
 def test_remote__is_described_and_not_fetched(tmp_path, every_library, monkeypatch):
