@@ -73,6 +73,8 @@ class Probe:
         tolerance: How far two computations of the same row may lie apart.
         low_precision: Whether it computes in 16 bits somewhere.
         weights: Bytes of tensors and arrays that it holds.
+        when_unloaded: Name of the error that it raised when it was unloaded, "" when it answered;
+            None as long as nobody has looked.
     """
 
     model: Any
@@ -82,6 +84,7 @@ class Probe:
     tolerance: float = _NOISE
     low_precision: bool = False
     weights: int = 0
+    when_unloaded: str | None = None
 
     @classmethod
     def of(cls, model: Any) -> "Probe":

@@ -1,12 +1,14 @@
 """check_model on models of strangers: no false alarm on good ones, each planted fault found and named."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 
 from models.categories import ObjectDetectionModel
 from models.conformance import check_model
-from models.errors import ModelInputError
+from models.errors import ModelInputError, ModelNotReadyError
 from models.inputs import as_rgb_images, as_texts
 from models.known_answer_recording import usual_answers
 from tests.contract.foreign_models import (
@@ -200,6 +202,43 @@ class OtherPil(Still):
         return super().embed_images(images)
 
 
+class KeepsItsTextTower(Recurrent):
+    def setup(self):
+        super().setup()
+        self.text = self._model["letters"], self._model["read"]
+
+
+@functools.cache
+def cached_network():
+    return seeded(Still.network)
+
+
+class InFunctionCache(Still):
+    def setup(self):
+        self._model = cached_network()
+
+
+class ReadyMade(Still):
+    """Everything is made in the constructor; there is nothing to set up."""
+
+    def __init__(self):
+        self._model = seeded(self.network)
+
+    def setup(self):
+        """Nothing to do."""
+
+
+class ReadyMadeAndKept(ReadyMade):
+    def unload(self):
+        """Forget to."""
+
+
+class ReadyMadeTwice(ReadyMade):
+    def __init__(self):
+        super().__init__()
+        self.again = seeded(self.network)
+
+
 NETWORKS: dict[str, torch.nn.Module] = {}
 EVERYTHING: list[torch.nn.Module] = []
 
@@ -277,6 +316,10 @@ PLANTED = [
     (InClosure, "unload", "held by self.again"),
     (OnlyStateDict, "unload", "held by self.state"),
     (NeverUnloads, "unload", "held by self.clip"),
+    (KeepsItsTextTower, "unload", "held by self.text"),
+    (InFunctionCache, "unload", "held by the global cached_network"),
+    (ReadyMadeAndKept, "unload", "held by self._model"),
+    (ReadyMadeTwice, "unload", "held by self.again"),
     (BigConstructor, "unload", "held by self.big"),
 ]
 SURE_WITH_ANSWERS = {
@@ -413,6 +456,39 @@ def test_a_model_that_cannot_take_long_texts__is_no_fault():
             return super().embed_text(texts)
 
     report = check_model(build(Short, None))
+    assert report.passed, str(report)
+
+
+def test_a_model_that_is_ready_made__is_as_usable_afterwards():
+    model = ReadyMade()
+    report = check_model(model)
+    assert report.passed, str(report)
+    assert report.check("unload").verdict == "ok"
+    assert model.embed_images(np.zeros((8, 8, 3), np.uint8)).shape == (1, 24)
+
+
+def test_constants__may_stay_even_beside_a_tiny_network():
+    class Constants(InConstructor):
+        mean = torch.tensor(Still.mean)
+
+        def __init__(self):
+            self._model = None
+            self.scale = torch.ones(6)
+
+        def setup(self):
+            self._model = seeded(lambda: torch.nn.Linear(12, 2))
+
+        @property
+        def net(self):
+            return self._model
+
+        def embed_images(self, images):
+            images = as_rgb_images(images)
+            if self._model is None:
+                raise ModelNotReadyError("Call setup().")
+            return super().embed_images(images)
+
+    report = check_model(build(Constants, None))
     assert report.passed, str(report)
 
 
