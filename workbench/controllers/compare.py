@@ -219,7 +219,8 @@ class CompareController(Controller):
         if other is None:
             return
         embed, models = EmbedController.of(other), ModelController.of(other)
-        parts = [models.summary(), embed.progress_text if embed.busy or other.embeddings is not None else ""]
+        done = embed.progress_text if embed.busy or other.embeddings is not None else ""
+        parts = [models.summary(), "✓ known answers" if models.verified_text() else "", done]
         self.state_text = " · ".join(part for part in parts if part)
 
     def _show(self, _: Any = None) -> None:
