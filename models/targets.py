@@ -209,6 +209,8 @@ def _home(card: ModelCard, model_dir: str | Path | None) -> ModelPackage:
         from models.installed import find_package  # it knows how a missing package comes here
 
         return find_package(card, model_dir)
+    if not any(folder.iterdir()):
+        raise PackageNotFoundError(f"The package of {card.model_id!r} is not here; {folder} is empty.")
     package = ModelPackage.open(folder)
     if package.manifest.architecture != card.architecture:
         raise CorruptedModelPackageError(

@@ -302,6 +302,9 @@ def test_remote__is_described_and_not_fetched(tmp_path, every_library, monkeypat
     register_model("tiny", "embedding", "torch", TinyTorchModel, card=card)
     described = AutoModel.describe("org/far", model_dir=tmp_path, device="cpu")
     assert described.needs_download
+    (tmp_path / "empty" / "org" / "far").mkdir(parents=True)
+    assert AutoModel.describe("org/far", model_dir=tmp_path / "empty", device="cpu").needs_download
+    (tmp_path / "empty").rename(tmp_path.with_name("elsewhere"))
     assert described.chosen.download_bytes == 605_000_000
     assert "605.0 MB are downloaded first" in str(described)
     assert list(tmp_path.iterdir()) == []
