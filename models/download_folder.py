@@ -93,7 +93,8 @@ class PartialFolder:
             self.path.rename(self.home)
             (self.home / STATE_NAME).unlink(missing_ok=True)  # last: killed before, all is still known
             _sync_folder(self.home.parent)
-        shutil.rmtree(broken, ignore_errors=True)
+        for old in self.home.parent.glob(f".{self.home.name}.broken-*"):
+            shutil.rmtree(old, ignore_errors=True)
 
     def _here(self, file: RemoteFile) -> int:
         """Bytes of one file, whole or not."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from unicodedata import normalize
 
 from models.cards import DEFAULT_FILE_PATTERNS
 from models.hub_errors import HubAnswerError, ModelRetrievalError
@@ -206,9 +207,9 @@ def is_weights(path: str) -> bool:
 
 def _may_be_taken(path: str) -> bool:
     """Leave out hidden files, our own names, code, and formats that are never loaded."""
-    parts = path.split("/")
-    own = parts[-1].casefold() == MANIFEST_NAME or path.endswith(".incomplete")
-    return not (own or any(part.startswith(".") for part in parts) or NEVER.search(parts[-1]))
+    name = path.rpartition("/")[2]
+    own = name.casefold() == MANIFEST_NAME or name.endswith(".incomplete")
+    return not (own or path.startswith(".") or "/." in path or NEVER.search(name))
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
@@ -289,10 +290,10 @@ def _check_unique(model_id: str, paths: Sequence[str]) -> None:
     """Refuse names that are one name on some system, and a file where a folder must be."""
     seen: dict[str, str] = {}
     for path in paths:
-        other = seen.get(path.casefold())
-        if other is not None:
-            raise HubAnswerError(f"The hub lists {other!r} and {path!r} for {model_id}: one name twice.")
-        seen[path.casefold()] = path
+        name = normalize("NFKC", path).casefold()
+        if name in seen:
+            raise HubAnswerError(f"The hub lists {seen[name]!r} and {path!r} for {model_id}: one name twice.")
+        seen[name] = path
     for path in seen:
         parents = path.split("/")[:-1]
         if any("/".join(parents[: depth + 1]) in seen for depth in range(len(parents))):

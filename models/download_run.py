@@ -114,6 +114,10 @@ class Request:
     def _refuse_strangers(self) -> None:
         """Leave alone a folder of that name that no download of ours made."""
         home = self.home
+        if home.is_file():
+            raise CorruptedModelPackageError(
+                f"{home} is a file; the folder of a model belongs there.", next_step="Move it away."
+            )
         if home.is_dir() and not (home / MANIFEST_NAME).exists() and any(home.iterdir()):
             raise CorruptedModelPackageError(
                 f"{home} exists, but it is no model package: it has no {MANIFEST_NAME}.",

@@ -148,7 +148,7 @@ def _receive(
             failures = 0 if here - best >= WORTH_BYTES else failures + 1
             best = max(best, here)
             wait_s = error.wait_s or patience.backoff_s * 2 ** max(failures - 1, 0)
-            if not error.transient or failures >= patience.attempts or wait_s > patience.longest_wait_s:
+            if failures >= patience.attempts or not patience.allows(error, wait_s):
                 raise
             watch.sleep(wait_s)
 

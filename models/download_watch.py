@@ -21,7 +21,7 @@ class Patience:
 
     Args:
         connect_s: For a connection.
-        answer_s: For a whole answer of the hub's API.
+        answer_s: For a whole answer of the hub's API, and for asking it again and again.
         stall_s: For the next ``stall_bytes`` of a file.
         attempts: Tries in a row that may bring nothing.
         backoff_s: Wait after the first of them; doubles each time.
@@ -31,10 +31,22 @@ class Patience:
     connect_s: float = 10.0
     answer_s: float = 30.0
     stall_s: float = 10.0
-    stall_bytes: int = 1024
+    stall_bytes: int = 2**14
     attempts: int = 4
     backoff_s: float = 1.0
     longest_wait_s: float = 30.0
+
+    def allows(self, error: HubUnreachableError, wait_s: float) -> bool:
+        """Tell whether to try again after a failure.
+
+        Args:
+            error: What happened.
+            wait_s: How long to wait before.
+
+        Returns:
+            False when it would not help, or take too long.
+        """
+        return error.transient and wait_s <= self.longest_wait_s
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The library that speaks to it is handed over by ``models.packages``, its one use
 """
 
 import re
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -118,13 +119,14 @@ class HuggingFaceHub:
             with hub_errors(what, page):
                 return question(api)
 
-        attempts = self.patience.attempts
+        attempts, begin_s = self.patience.attempts, time.monotonic()
         for attempt in range(1, attempts + 1):
             try:
                 return watch.call(ask, self.patience.answer_s, f"the answer about {what}")
             except HubUnreachableError as error:
                 wait_s = error.wait_s or self.patience.backoff_s * 2 ** (attempt - 1)
-                if attempt == attempts or not error.transient or wait_s > self.patience.longest_wait_s:
+                late = time.monotonic() - begin_s > self.patience.answer_s
+                if late or attempt == attempts or not self.patience.allows(error, wait_s):
                     raise
                 watch.sleep(wait_s)
         raise HubUnreachableError(f"{self.endpoint} was not asked about {what}: no attempt is allowed.")

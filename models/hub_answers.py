@@ -25,6 +25,7 @@ from models.hub_errors import (
 
 _BROKEN = {"TransportError", "OSError"}
 _BUSY = (408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524)
+_LOGIN = re.compile(r"Bearer\s+[^\s'\"]+")  # a login is never part of a message
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _GIT_OID = re.compile(r"^([0-9a-f]{40}|[0-9a-f]{64})$")
 
@@ -286,5 +287,5 @@ def _plain(text: str) -> str:
 
 def _short(error: BaseException) -> str:
     """An exception in one line."""
-    text = " ".join(str(error).split())[:200].rstrip(".")
+    text = _LOGIN.sub("Bearer ...", " ".join(str(error).split()))[:200].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -15,7 +15,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """A hub on 127.0.0.1 that is asked instead of the real one, and models of its own folder."""
     from huggingface_hub import constants
 
-    quick = Patience(connect_s=2, answer_s=5, stall_s=0.5, attempts=3, backoff_s=0.01, longest_wait_s=2)
+    quick = Patience(
+        connect_s=2, answer_s=5, stall_s=0.5, stall_bytes=1024, attempts=3, backoff_s=0.01, longest_wait_s=2
+    )
     monkeypatch.setattr(packages, "_patience", lambda: quick)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as latched at its import
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", False)

@@ -15,7 +15,13 @@ import pytest
 
 from models import download_folder, packages
 from models.cards import ModelCard
-from models.errors import FileHashMismatchError, InvalidParameterError, WorkbenchError
+from models.errors import (
+    CorruptedModelPackageError,
+    FileHashMismatchError,
+    InvalidParameterError,
+    WorkbenchError,
+)
+from models.hub_answers import hub_errors
 from models.hub_errors import (
     DiskFullError,
     DownloadStoppedError,
@@ -157,6 +163,7 @@ def test_api__no_checksum_is_no_package(hub, commit):
         "pipe|.json",
         "config.json/x.json",
         "CONFIG.json",
+        "\uff43onfig.json",
         "config.json",
         "",
     ],
@@ -345,7 +352,7 @@ def test_stall__nothing_comes_for_long(hub, commit, path, monkeypatch):
     monkeypatch.setattr("models.packages._patience", lambda: impatient)
     hub.rule(path, lambda answer: replace(answer, piece=10, pause_s=5))
     begin = time.monotonic()
-    refuses(HubUnreachableError, "sent|finish")
+    refuses(HubUnreachableError, "sent|finish|does not answer")
     assert time.monotonic() - begin < 10
 
 
@@ -523,6 +530,21 @@ def test_disk__full_on_the_way(hub, commit, monkeypatch):
 def test_folder__read_only(hub, commit, tmp_path):
     (tmp_path / "models").mkdir(mode=0o500)
     refuses(FolderNotWritableError, "cannot be written")
+
+
+def test_folder__a_file_where_the_package_belongs(hub, commit):
+    home = models_root() / "org" / "tiny"
+    home.parent.mkdir(parents=True)
+    home.write_text("a file")
+    with pytest.raises(CorruptedModelPackageError, match="is a file"):
+        download_package(CARD)
+    assert hub.requests == []
+
+
+def test_login__is_never_part_of_a_message():
+    with pytest.raises(HubAnswerError) as caught, hub_errors("it", "https://hub/org/tiny"):
+        raise ValueError("Illegal header value b'Bearer hf_secret'")
+    assert "hf_secret" not in str(caught.value)
 
 
 def test_folder__a_file_where_it_belongs(hub, commit, tmp_path):
