@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.errors import CorruptedModelPackageError, ModelInputError, PackageNotFoundError
+from models.spiece import read_spiece
 from models.transformers_loading import read_json
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
     """Read the tokenizer of a package folder.
 
     Args:
-        folder: The package folder with ``tokenizer.json``.
+        folder: The package folder with ``tokenizer.json``, or else ``spiece.model``.
         words: Which model's vocabulary it must be.
         max_length: L, the number of tokens that the text tower reads.
         vocab_size: Number of tokens that the text tower knows.
@@ -126,7 +127,7 @@ def load_tokens(folder: Path, words: Words, *, max_length: int, vocab_size: int)
         The tokenizer.
 
     Raises:
-        PackageNotFoundError: If ``tokenizer.json`` is missing.
+        PackageNotFoundError: If both files are missing.
         CorruptedModelPackageError: If it is damaged, of another family, or does not fit the network.
     """
     tokenizer, settings = _read_tokenizer(folder), _settings(folder)
@@ -168,14 +169,16 @@ def _check_vocabulary(folder: Path, tokenizer: Any, words: Words, vocab_size: in
 
 
 def _read_tokenizer(folder: Path) -> Any:
-    """Open ``tokenizer.json``; what it says about cutting is set aside."""
+    """Open ``tokenizer.json``, else ``spiece.model``; what it says about cutting is set aside."""
     from tokenizers import Tokenizer
 
     path = folder / "tokenizer.json"
+    if not path.is_file() and (folder / "spiece.model").is_file():
+        return read_spiece(folder / "spiece.model")
     if not path.is_file():
         raise PackageNotFoundError(
-            f"{folder} has no tokenizer.json (a spiece.model alone is not enough).",
-            next_step="Download the package again, or make tokenizer.json with the library tokenizers.",
+            f"{folder} has no tokenizer; expected is tokenizer.json, or spiece.model.",
+            next_step="Download the package again, or correct the path.",
         )
     try:
         tokenizer = Tokenizer.from_file(str(path))
