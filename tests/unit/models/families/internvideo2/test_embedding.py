@@ -1,14 +1,17 @@
 """What the workbench asks of a model: clips, images and texts to rows, and the contract."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
 import torch
 
+import models.families.internvideo2 as family
 from models.auto import AutoModel
 from models.conformance import check_model
-from models.errors import PackageNotFoundError
+from models.errors import ModelNotReadyError, PackageNotFoundError
 from models.families.internvideo2.model import (
     BERT_MODEL_ID,
     INTERNVIDEO2_MODEL_FILE,
@@ -97,6 +100,33 @@ def test_text__in_threads_is_the_same(model):
         thread.join(timeout=30)
     assert sorted(found) == list(range(40))
     assert all(torch.allclose(found[i][0], expected[i], atol=1e-6) for i in found)
+
+
+def test_setup__again_lets_the_old_network_go_first(package, monkeypatch):
+    made = InternVideo2MultiModality.from_pretrained(package.directory, device="cpu")
+    old, load, alive = weakref.ref(made._model), family._setup_internvideo2, []
+
+    def watched(config):
+        gc.collect()
+        alive.append(old() is not None)
+        return load(config)
+
+    monkeypatch.setattr("models.families.internvideo2.model._setup_internvideo2", watched)
+    made.setup()
+    assert alive == [False]
+    assert made.embed_text("a dog").shape == (1, 32)
+
+
+def test_unload__keeps_the_utilities(package):
+    made = InternVideo2MultiModality.from_pretrained(package.directory, device="cpu")
+    before = made.embed_text("a dog")
+    made.unload()
+    made.unload()
+    assert made.get_target_num_frames() == 4
+    with pytest.raises(ModelNotReadyError, match="setup"):
+        made.embed_text("a dog")
+    made.setup()
+    assert torch.equal(made.embed_text("a dog"), before)
 
 
 def test_from_pretrained__a_folder_that_does_not_exist(tmp_path):
