@@ -6,6 +6,7 @@ Only bytes whose hash is the announced one get the file's name.
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from models.manifest import PackageFile
 from models.reprs import readable_size
 
 CHUNK_BYTES = 2**18
-WORTH_BYTES = 2**20  # an attempt that brought less counts as failed
+WORTH_BYTES = 2**18  # an attempt that brought less counts as failed
 
 
 def fetch_file(
@@ -139,16 +140,18 @@ def _receive(
 ) -> None:
     """Append to the incomplete file until it is as long as announced."""
     incomplete.touch()
-    best, failures = _size_here(incomplete, file, watch), 0
+    best, failures, since_s = _size_here(incomplete, file, watch), 0, time.monotonic()
     while incomplete.stat().st_size < file.size:
         try:
             _receive_once(file, incomplete, open_stream, watch, patience)
         except HubUnreachableError as error:
             here = incomplete.stat().st_size
-            failures = 0 if here - best >= WORTH_BYTES else failures + 1
-            best = max(best, here)
-            wait_s = error.wait_s or patience.backoff_s * 2 ** max(failures - 1, 0)
-            if failures >= patience.attempts or not patience.allows(error, wait_s):
+            if here - best >= WORTH_BYTES:
+                best, failures, since_s = here, 0, time.monotonic()
+            failures += 1
+            wait_s = error.wait_s or patience.backoff_s * 2 ** (failures - 1)
+            spent_s = time.monotonic() - since_s
+            if failures >= patience.attempts or not patience.allows(error, wait_s, spent_s):
                 raise
             watch.sleep(wait_s)
 

@@ -21,32 +21,33 @@ class Patience:
 
     Args:
         connect_s: For a connection.
-        answer_s: For a whole answer of the hub's API, and for asking it again and again.
+        answer_s: For a whole answer of the hub's API.
         stall_s: For the next ``stall_bytes`` of a file.
         attempts: Tries in a row that may bring nothing.
         backoff_s: Wait after the first of them; doubles each time.
-        longest_wait_s: A hub that asks for a longer wait than this is given up.
+        fruitless_s: For all these tries together; a hub that asks for a longer wait is given up.
     """
 
     connect_s: float = 10.0
-    answer_s: float = 30.0
+    answer_s: float = 15.0
     stall_s: float = 10.0
     stall_bytes: int = 2**14
-    attempts: int = 4
+    attempts: int = 6
     backoff_s: float = 1.0
-    longest_wait_s: float = 30.0
+    fruitless_s: float = 30.0
 
-    def allows(self, error: HubUnreachableError, wait_s: float) -> bool:
+    def allows(self, error: HubUnreachableError, wait_s: float, spent_s: float) -> bool:
         """Tell whether to try again after a failure.
 
         Args:
             error: What happened.
             wait_s: How long to wait before.
+            spent_s: How long nothing useful has come.
 
         Returns:
             False when it would not help, or take too long.
         """
-        return error.transient and wait_s <= self.longest_wait_s
+        return error.transient and spent_s + wait_s <= self.fruitless_s
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,8 @@ class HuggingFaceHub:
                 return watch.call(ask, self.patience.answer_s, f"the answer about {what}")
             except HubUnreachableError as error:
                 wait_s = error.wait_s or self.patience.backoff_s * 2 ** (attempt - 1)
-                late = time.monotonic() - begin_s > self.patience.answer_s
-                if late or attempt == attempts or not self.patience.allows(error, wait_s):
+                spent_s = time.monotonic() - begin_s
+                if attempt == attempts or not self.patience.allows(error, wait_s, spent_s):
                     raise
                 watch.sleep(wait_s)
         raise HubUnreachableError(f"{self.endpoint} was not asked about {what}: no attempt is allowed.")

@@ -16,7 +16,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     from huggingface_hub import constants
 
     quick = Patience(
-        connect_s=2, answer_s=5, stall_s=0.5, stall_bytes=1024, attempts=3, backoff_s=0.01, longest_wait_s=2
+        connect_s=2, answer_s=5, stall_s=0.5, stall_bytes=1024, attempts=3, backoff_s=0.01, fruitless_s=5
     )
     monkeypatch.setattr(packages, "_patience", lambda: quick)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # as latched at its import
