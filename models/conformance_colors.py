@@ -8,6 +8,7 @@ anything the report says that, too.
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 
@@ -49,24 +50,26 @@ def known_answer_problems(probe: Probe) -> list[str]:
         raise NotApplicableError
     if not probe.known_answers:
         raise NotApplicableError(
-            "It has no known answers: random weights, another mean or std and exchanged colours cannot be "
-            "told for certain from right ones. models.known_answers.record_known_answers records some."
+            "It has no known answers: random weights, another mean or std and swapped colours cannot be "
+            "told for certain from right ones. models.developer_tools.record_known_answers records some."
         )
-    drifted = known_answer_drift(probe.model, probe.known_answers, low_precision=probe.low_precision)
-    return [*drifted, "Weights, preprocessing or colours are others than recorded."] if drifted else []
+    drifted = _drift(probe, probe.known_answers)
+    probe.answers_hold = not drifted
+    return [*drifted, _guess(probe)] if drifted else []
 
 
 def color_order_problems(probe: Probe) -> list[str]:
-    """Nothing shows that red and blue are exchanged on their way to the network."""
+    """Nothing shows that red and blue are swapped on their way to the network."""
     side = need(probe.pictures)
-    if probe.known_answers:
+    if probe.answers_hold:
         raise NotApplicableError  # these decide
-    texts = probe.side("texts")
-    named = None
+    if _swapped_answers(probe):
+        return [f"With red and blue swapped it gives the known answers: it swaps these channels. {_MEND}"]
+    texts, named = probe.side("texts"), None
     with suppress(ModelInputError):  # some know a few words only and refuse all others
-        named = _names_exchanged(probe, side, texts) if texts else None
+        named = _names_swapped(probe, side, texts) if texts else None
     if named is True:
-        return [f"It calls red blue and blue red: the two are exchanged. {_MEND}"]
+        return [f"It calls red blue and blue red: the two channels are swapped. {_MEND}"]
     if named is False:
         return []
     pixels = pixels_seen(probe)
@@ -74,14 +77,14 @@ def color_order_problems(probe: Probe) -> list[str]:
         raise NotApplicableError("Nothing shows in which order the colours reach the network.")
     if pixels.order == "BGR" and str(getattr(probe.model, "channel_order", "RGB")).upper() != "BGR":
         trained = "A network that was trained on BGR says so: channel_order = 'BGR'."
-        return [f"BGR reaches the network: red and blue are exchanged. {_MEND} {trained}"]
+        return [f"BGR reaches the network: red and blue channels are swapped. {_MEND} {trained}"]
     return []
 
 
 def normalisation_problems(probe: Probe) -> list[str]:
     """The mean and std that are used are those that the package or the model states."""
     need(probe.pictures)
-    if probe.known_answers:
+    if probe.answers_hold:
         raise NotApplicableError  # these decide
     pixels, stated = pixels_seen(probe), stated_normalisation(probe.model)
     if pixels is None:
@@ -116,7 +119,38 @@ def frame_order_problems(probe: Probe) -> list[str]:
     side = need(probe.side("clips"))
     moving = [known_answer_frames("moving-square", (probe.num_frames, HEIGHT, WIDTH, 3))]
     off = distance(side.rows(moving), side.rows([clip[::-1].copy() for clip in moving]))
-    return [] if off > _threshold(probe) else ["A clip and its reverse have the same vector."]
+    return (
+        []
+        if off > _threshold(probe)
+        else ["The order of frames is ignored: a clip and its reverse get one vector."]
+    )
+
+
+def _drift(probe: Probe, answers: Sequence[Any], *, swapped: bool = False) -> list[str]:
+    """Known answers that do not come out."""
+    return known_answer_drift(
+        probe.model, answers, low_precision=probe.low_precision, swap_red_and_blue=swapped
+    )
+
+
+def _swapped_answers(probe: Probe) -> bool:
+    """Tell whether the known answers of pictures come out when red and blue are swapped."""
+    pictures = [one for one in probe.known_answers if isinstance(one, dict) and one.get("kind") != "text"]
+    off = [one for one in pictures if _drift(probe, [one])]
+    return bool(off) and not any(_drift(probe, [one], swapped=True) for one in off)
+
+
+def _guess(probe: Probe) -> str:
+    """Say where to look, by which answers differ."""
+    kinds = {answer["kind"] == "text" for answer in probe.known_answers}
+    off = {answer["kind"] == "text" for answer in probe.known_answers if _drift(probe, [answer])}
+    if kinds == {True, False} and off == {True}:
+        return "Only texts differ: look at the tokenizer, its padding and the text tower."
+    if kinds == {True, False} and off == {False}:
+        return "Only pictures differ: look at mean, std, size and channels, then at the image tower."
+    if kinds == {True, False}:
+        return "Texts and pictures differ: the weights are others, random ones or another checkpoint's."
+    return "The weights are others (random?), or the preprocessing is: mean, std, size, channels."
 
 
 def _threshold(probe: Probe) -> float:
@@ -140,11 +174,11 @@ def _unstated(pixels: Pixels) -> list[str]:
     )
 
 
-def _names_exchanged(probe: Probe, side: Side, texts: Side) -> bool | None:
-    """Tell by the names of colours whether red and blue are exchanged; None when it knows no colours.
+def _names_swapped(probe: Probe, side: Side, texts: Side) -> bool | None:
+    """Tell by the names of colours whether red and blue are swapped; None when it knows no colours.
 
     The names are shuffled in all ways: a model that knows colours does best with the right one,
-    or, with red and blue exchanged, with the exchanged one.
+    or, with red and blue swapped, with the swapped one.
     """
     nonsense = texts.rows([_PHRASE.format("qzxv")])
     words = texts.rows([_PHRASE.format(name) for name in _COLORS])

@@ -73,6 +73,7 @@ class Probe:
         tolerance: How far two computations of the same row may lie apart.
         low_precision: Whether it computes in 16 bits somewhere.
         weights: Bytes of tensors and arrays that it holds.
+        answers_hold: Whether its known answers came out; None when it has none.
         when_unloaded: Name of the error that it raised when it was unloaded, "" when it answered;
             None as long as nobody has looked.
     """
@@ -84,6 +85,7 @@ class Probe:
     tolerance: float = _NOISE
     low_precision: bool = False
     weights: int = 0
+    answers_hold: bool | None = None
     when_unloaded: str | None = None
 
     @classmethod

@@ -100,7 +100,7 @@ def _kept_problems(model: Any, watched: dict[int, Watched]) -> list[str]:
     names = sorted({still[key][1] for key in kept if key in still})
     holder = ", ".join(names) if names else "something outside the model (a global list, a variable of yours)"
     size = sum(one.size for one in kept.values())
-    what = f"{readable_size(size)} stay" if size else "The engine stays"
+    what = f"{readable_size(size)} of memory stay" if size else "The engine stays"
     return [f"{what} after unload(), held by {holder}. {_MEND}"]
 
 
@@ -136,4 +136,4 @@ def _constructor_problems(model: Any) -> list[str]:
         return []
     names = ", ".join(sorted({after[key][1] for key in kept}))
     left = readable_size(sum(one.size for one in kept.values()))
-    return [f"{left} stay after unload(), held by {names}. {_MEND} Load it in setup()."]
+    return [f"{left} of memory stay after unload(), held by {names}. {_MEND} Load it in setup()."]

@@ -74,7 +74,11 @@ def record_known_answers(
 
 
 def known_answer_drift(
-    model: Any, answers: Sequence[dict[str, Any]], *, low_precision: bool = False
+    model: Any,
+    answers: Sequence[dict[str, Any]],
+    *,
+    low_precision: bool = False,
+    swap_red_and_blue: bool = False,
 ) -> list[str]:
     """Ask a model its known answers again.
 
@@ -83,6 +87,8 @@ def known_answer_drift(
             an accelerator is allowed ten times more than a processor.
         answers: Records as ``record_known_answers`` makes them.
         low_precision: Allow what bfloat16 or float16 compute changes, whatever the model says.
+        swap_red_and_blue: Show the pictures with these two swapped, to find out whether the
+            model swaps them.
 
     Returns:
         One sentence per answer that differs; empty when all are right.
@@ -95,7 +101,7 @@ def known_answer_drift(
     for answer in answers:
         expected, tolerance = _expected(answer)
         allowed = _allowed(model, expected, tolerance, low=low)
-        vector = _answer(model, answer)
+        vector = _answer(model, answer, swapped=swap_red_and_blue)
         got = vector[: len(expected)]
         off = float(np.abs(got - expected).max()) if got.shape == expected.shape else float("inf")
         if len(vector) != answer.get("dim", len(vector)):
@@ -151,12 +157,13 @@ def _on_cpu(model: Any) -> bool:
     return str(getattr(model, "device", "cpu")) == "cpu"
 
 
-def _answer(model: Any, record: dict[str, Any]) -> np.ndarray:
+def _answer(model: Any, record: dict[str, Any], *, swapped: bool = False) -> np.ndarray:
     """Ask the model for one vector, as float64."""
     if record["kind"] == "text":
         rows = model.embed_text([record["input"]])
     else:
         frames = known_answer_frames(record["input"]["pattern"], record["input"]["shape"])
+        frames = frames[..., ::-1].copy() if swapped else frames
         if record["kind"] == "image":
             rows = model.embed_images([frames[0]])
         elif hasattr(model, "embed_videos"):

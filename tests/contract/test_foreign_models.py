@@ -347,9 +347,12 @@ def test_planted_fault__is_found_by_known_answers(planted, folder):
     answers = usual_answers(build(planted.__mro__[1], folder))
     model = build(planted, folder)
     model.known_answers = answers
-    found = check_model(model, unload=False).check("known answers")
+    report = check_model(model, unload=False)
+    found = report.check("known answers")
     assert found.verdict == "FAULT"
     assert "off by" in found.detail
+    assert "mean, std, size" in found.detail
+    assert (report.check("colour order").verdict == "FAULT") == planted.__name__.startswith("Swapped")
 
 
 @pytest.mark.parametrize("kind", [Still, Wrapper, Recurrent])
@@ -366,7 +369,9 @@ def test_random_weights__are_found_by_known_answers_only(kind, folder):
     model = build(Random, folder)
     assert check_model(model, unload=False).passed
     model.known_answers = answers
-    assert not check_model(model, unload=False).check("known answers").passed
+    found = check_model(model, unload=False).check("known answers")
+    assert not found.passed
+    assert "random" in found.detail
 
 
 def test_fault__on_one_object_only_is_found_too(folder):
