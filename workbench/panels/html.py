@@ -21,7 +21,6 @@ __all__ = [
     "problem_note",
     "status_line",
     "style_sheet",
-    "table",
     "title",
 ]
 
@@ -144,21 +143,6 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
         f"<tr><th scope='row'>{escape(what)}</th><td>{escape(value)}</td></tr>" for what, value in rows
     )
     return f"<table class='wb-facts'><tbody>{lines}</tbody></table>" if lines else ""
-
-
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out rows of texts.
-
-    Args:
-        headers: Titles of the columns.
-        rows: One sequence of texts a row.
-
-    Returns:
-        An HTML table.
-    """
-    head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in headers)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table class='wb-facts'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def details(summary: str, inner: str, *, opened: bool = False) -> str:

@@ -102,7 +102,7 @@ class ModelPicker(Panel):
     def _paint_card(self) -> None:
         """Show what is known of the chosen model."""
         considered = self.controller.considered_rows()
-        ways = html.table(["package", "verdict", "why"], considered) if considered else ""
+        ways = html.facts((verdict, f"{what}: {why}") for what, verdict, why in considered)
         turned_down = self.controller.is_turned_down()
         title = "Why it cannot run here" if turned_down else "How it is loaded"
         ways = html.details(title, ways, opened=turned_down)
