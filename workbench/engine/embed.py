@@ -130,6 +130,7 @@ def submit_embed(
             workers=workers or default_workers(),
             stop=stop,
             on_change=job.tell,
+            at_end=_unload_of(adapted.model) if isinstance(model, str) else lambda: None,
         )
 
     if progress:
@@ -139,6 +140,12 @@ def submit_embed(
     )
     job.start()
     return job
+
+
+def _unload_of(model: Any) -> Callable[[], object]:
+    """What lets go of a model that was loaded for one job only."""
+    unload = getattr(model, "unload", None)
+    return unload if callable(unload) else lambda: None
 
 
 def default_workers() -> int:

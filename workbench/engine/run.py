@@ -39,6 +39,7 @@ class EmbedRun:
         workers: Threads that decode and preprocess.
         stop: Ends the run.
         on_change: Called in this thread whenever there is progress.
+        at_end: Called in this thread when the work has ended, however.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EmbedRun:
         workers: int,
         stop: StopSignal,
         on_change: Callable[[], None],
+        at_end: Callable[[], object] = lambda: None,
     ) -> None:
         self.model = model
         self.source = clips
@@ -66,6 +68,7 @@ class EmbedRun:
         self._workers = workers
         self._stop = stop
         self._on_change = on_change
+        self._at_end = at_end
 
     def progress(self, state: str) -> EmbedProgress:
         """How far the run is."""
@@ -83,6 +86,13 @@ class EmbedRun:
 
     def execute(self) -> None:
         """Reuse what the store has, compute the rest; returns early when stopped."""
+        try:
+            self._work()
+        finally:
+            self._at_end()
+
+    def _work(self) -> None:
+        """Do it."""
         missing = self._reuse()
         outcomes = run_batches(
             missing,

@@ -468,3 +468,14 @@ def test_job__of_two_problems_the_first_is_told():
 
     with pytest.raises(ZeroDivisionError, match="the bug"):
         submit_embed(MeanColorModel(), clips, on_progress=listener).result(60)
+
+
+def test_embed__a_model_named_by_its_id_is_unloaded_afterwards(monkeypatch):
+    model = MeanColorModel()
+    let_go = []
+    model.unload = lambda: let_go.append("unloaded")
+    monkeypatch.setattr("workbench.engine.embed.load_if_named", lambda _: model)
+    assert len(embed("some/id", colourful(3), progress=False)) == 3
+    assert let_go == ["unloaded"]
+    embed(model, colourful(3), progress=False)
+    assert let_go == ["unloaded"]
