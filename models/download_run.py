@@ -11,7 +11,7 @@ from models.download_folder import PartialFolder, check_room, package_lock
 from models.download_plan import DownloadPlan, RemoteFile, choose_files, smallest_first
 from models.download_transfer import checked_entry, disk_errors, fetch_file
 from models.download_watch import Opener, Patience, Watch
-from models.errors import CorruptedModelPackageError, ModelPackageError
+from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelPackageError
 from models.hub_errors import RevisionMismatchError
 from models.installed import installed_package
 from models.locations import package_path
@@ -145,6 +145,10 @@ def make_plan(request: Request, open_hub: OpenHub, watch: Watch) -> DownloadPlan
     if package is not None and not named:
         return _plan_of_installed(request, package, companions)
     model_id = request.card.model_id
+    if request.card.source != "hub":
+        raise InvalidParameterError(
+            f"{request.card.model_id} is {request.card.source}; only models of the hub are downloaded."
+        )
     hub = open_hub()
     commit, listed = hub.listing(model_id, request.wanted or request.held or DEFAULT_REVISION, watch)
     if _COMMIT.match(request.wanted) and commit != request.wanted:

@@ -303,6 +303,13 @@ def test_model__unknown_or_no_model_at_all():
         plan_download(replace(CARD, model_id="../x"))
 
 
+def test_plan__of_a_model_that_is_not_on_the_hub(hub):
+    with pytest.raises(InvalidParameterError, match="only models of the hub"):
+        plan_download(replace(CARD, source="registered"))
+    assert hub.requests == []
+    assert plan_download("workbench/spriteclip-tiny").installed
+
+
 def test_bundled__needs_no_download():
     assert is_installed("workbench/spriteclip-tiny")
     assert download_package("workbench/spriteclip-tiny").manifest.architecture == "spriteclip"
