@@ -5,6 +5,7 @@ the closures of its methods and the globals that they name. So a network kept in
 cache is seen, and somebody else's network in the same notebook is not.
 """
 
+import functools
 import gc
 import sys
 import types
@@ -27,6 +28,15 @@ _FOREIGN = (
 _LEAVES = (str, bytes, int, float, complex, bool, type, type(None), types.ModuleType, types.FrameType)
 _ENGINES = ("onnxruntime", "openvino")
 _MOST_OBJECTS = 500_000
+_BEHIND = {  # wrapper -> its attribute that holds the function
+    property: "fget",
+    classmethod: "__func__",
+    staticmethod: "__func__",
+    types.MethodType: "__func__",
+    functools.cached_property: "func",
+    functools.partial: "func",
+    type(functools.cache(len)): "__wrapped__",
+}
 
 
 def held(model: Any) -> dict[int, tuple[Any, str]]:
@@ -78,7 +88,8 @@ def is_weight(value: Any) -> bool:
     """Tell whether something is a tensor, an array of numbers, or an engine with weights of its own."""
     if isinstance(value, np.ndarray):
         return value.dtype != object
-    return hasattr(value, "untyped_storage") or _is_engine(value)
+    torch = sys.modules.get("torch")
+    return (torch is not None and isinstance(value, torch.Tensor)) or _is_engine(value)
 
 
 def weight_bytes(value: Any) -> int:
@@ -125,6 +136,9 @@ def _reached_by(functions: list[tuple[str, Any]]) -> Iterator[tuple[Any, str]]:
             continue
         seen.add(id(function))
         for value in _closure(function):
+            inner = _function_of(value)  # the method itself, behind a decorator
+            if inner is not None:
+                functions.append((name, inner))
             yield value, f"a closure of {name}()"
         for used in _names_in(function.__code__) & function.__globals__.keys():
             value = function.__globals__[used]
@@ -143,11 +157,11 @@ def _names_in(code: types.CodeType) -> set[str]:
 
 def _function_of(value: Any) -> Any:
     """The plain function behind a method, property, cache or wrapper; None if there is none."""
-    for name in ("fget", "__func__", "func", "__wrapped__"):
-        inner = getattr(value, name, None) if not isinstance(value, types.FunctionType) else None
-        if isinstance(inner, types.FunctionType):
-            return inner
-    return value if isinstance(value, types.FunctionType) else None
+    if isinstance(value, types.FunctionType):
+        return value
+    name = next((name for kind, name in _BEHIND.items() if isinstance(value, kind)), "")
+    inner = getattr(value, name) if name else None
+    return inner if isinstance(inner, types.FunctionType) else None
 
 
 def _closure(function: Callable[..., Any]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from models.conformance_memory import networks
+from models.conformance_memory import is_weight, networks
 from models.conformance_probes import Probe, plain_pictures
 
 # mean and std per colour of the usual training recipes, in 0..1
@@ -120,7 +120,7 @@ def _watch(modules: Sequence[Any], call: Callable[[], Any]) -> list[np.ndarray]:
     def look(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep what one layer is given."""
         for value in (*args, *kwargs.values()):
-            usable = hasattr(value, "untyped_storage") and 3 <= value.numel() <= _MOST_NUMBERS
+            usable = is_weight(value) and hasattr(value, "numel") and 3 <= value.numel() <= _MOST_NUMBERS
             if usable and len(tensors) < _MOST_TENSORS:
                 tensors.append(value.detach().float().cpu().numpy().copy())
 
@@ -200,7 +200,7 @@ def _pair(mean: Any, std: Any) -> tuple[tuple[float, ...], tuple[float, ...]] | 
     if any(len(part) != 3 for part in values) or values[1].min() <= 0:
         return None
     scale = 255.0 if max(part.max() for part in values) > 4 else 1.0
-    return tuple(values[0] / scale), tuple(values[1] / scale)
+    return tuple((values[0] / scale).tolist()), tuple((values[1] / scale).tolist())
 
 
 def _spell(values: Sequence[float]) -> str:

@@ -107,11 +107,11 @@ class Probe:
         if _has(model, "embed_text"):
             sides.append(Side("texts", model.embed_text, list(TEXTS), _bad_texts()))
         _make_ready(model, sides)
-        name = "" if isinstance(model, type) else getattr(model, "model_id", "")
-        name = name or getattr(model, "__name__", type(model).__name__)
+        name = "" if isinstance(model, type) else _text(model, "model_id")
+        name = name or _text(model, "__name__") or type(model).__name__
         low = any(_computes_low(model, side) for side in sides)
         size = sum(weight_bytes(value) for value, _ in held(model).values())
-        return cls(model, str(name), num_frames, tuple(sides), _tolerance(model, low=low), low, size)
+        return cls(model, name, num_frames, tuple(sides), _tolerance(model, low=low), low, size)
 
     def side(self, name: str) -> Side | None:
         """One side by its name; None when the model lacks it."""
@@ -156,6 +156,13 @@ def distance(rows: np.ndarray, others: np.ndarray) -> float:
     if rows.shape != others.shape or not (np.isfinite(rows).all() and np.isfinite(others).all()):
         return float("inf")
     return float(np.linalg.norm(np.atleast_2d(rows - others), axis=-1).max())
+
+
+def _text(model: Any, name: str) -> str:
+    """A text that a model states; "" when it cannot say."""
+    with suppress(Exception):
+        return str(getattr(model, name, "") or "")
+    return ""
 
 
 def _has(model: Any, name: str) -> bool:

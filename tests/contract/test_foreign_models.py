@@ -218,6 +218,22 @@ class InFunctionCache(Still):
         self._model = cached_network()
 
 
+class BehindADecorator(Still):
+    def setup(self):
+        NETWORKS.setdefault("behind", seeded(self.network))
+        self._model = True
+
+    def unload(self):
+        self._model = None
+
+    @torch.inference_mode()
+    def embed_images(self, images):
+        read = as_rgb_images(images)
+        if self._model is None:
+            raise ModelNotReadyError("Call setup().")
+        return self.finish(NETWORKS["behind"](torch.stack([self.pixels(image) for image in read])))
+
+
 class ReadyMade(Still):
     """Everything is made in the constructor; there is nothing to set up."""
 
@@ -318,6 +334,7 @@ PLANTED = [
     (NeverUnloads, "unload", "held by self.clip"),
     (KeepsItsTextTower, "unload", "held by self.text"),
     (InFunctionCache, "unload", "held by the global cached_network"),
+    (BehindADecorator, "unload", "held by the global NETWORKS"),
     (ReadyMadeAndKept, "unload", "held by self._model"),
     (ReadyMadeTwice, "unload", "held by self.again"),
     (BigConstructor, "unload", "held by self.big"),
@@ -470,6 +487,17 @@ def test_a_model_that_is_ready_made__is_as_usable_afterwards():
     assert report.passed, str(report)
     assert report.check("unload").verdict == "ok"
     assert model.embed_images(np.zeros((8, 8, 3), np.uint8)).shape == (1, 24)
+
+
+def test_a_model_that_cannot_even_say_its_name__is_a_report_and_no_crash():
+    class Broken(Still):
+        @property
+        def model_id(self):
+            raise RuntimeError("no")
+
+    report = check_model(build(Broken, None))
+    assert report.model_id == "Broken"
+    assert not report.passed
 
 
 def test_constants__may_stay_even_beside_a_tiny_network():

@@ -155,6 +155,11 @@ def test_usual_answers__fit_what_a_model_embeds(model, kinds):
     assert all(answer["dim"] == model.embedding_dim for answer in answers)
 
 
+def test_usual_answers__spare_a_heavy_model_the_clip(monkeypatch):
+    monkeypatch.setattr("models.known_answer_recording.HEAVY", -1)
+    assert [answer["kind"] for answer in usual_answers(MotionModel())] == ["text", "image"]
+
+
 def test_usual_answers__images_only_gets_two():
     class Images:
         def embed_images(self, images):
