@@ -259,6 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
     hub: FakeHub
     where: str
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits for the other side to confirm its head
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

@@ -1,5 +1,6 @@
 """A hub that misbehaves: a clear error of ours or a correct package, never a wrong model."""
 
+import errno
 import json
 import os
 import socket
@@ -526,10 +527,19 @@ def test_disk__full_on_the_way(hub, commit, monkeypatch):
     monkeypatch.undo()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_folder__read_only(hub, commit, tmp_path):
-    (tmp_path / "models").mkdir(mode=0o500)
-    refuses(FolderNotWritableError, "cannot be written")
+def test_folder__read_only(hub, commit, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    refuses(FolderNotWritableError, "cannot be written: Read-only file system")
+
+
+def test_folder__read_only_with_the_package_in_it(hub, commit, monkeypatch):
+    package = download_package(CARD)
+    for name in ("mkdir", "touch", "rename", "unlink", "write_text"):
+        monkeypatch.setattr(Path, name, lambda *_, **__: pytest.fail("something was written"))
+    assert download_package(CARD).directory == package.directory
 
 
 def test_folder__a_file_where_the_package_belongs(hub, commit):
