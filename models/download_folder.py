@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -204,8 +205,8 @@ def _try_lock(file: IO[bytes]) -> bool:
 
 
 def _identity(file: RemoteFile) -> str:
-    """What makes a file the same file in another commit."""
-    return f"{file.sha256 or file.git_oid} {file.size}"
+    """What makes a file the same file in another commit; one without a hash is never the same."""
+    return f"{file.sha256 or file.git_oid or uuid.uuid4()} {file.size}"
 
 
 def _sync_folder(folder: Path) -> None:

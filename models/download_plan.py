@@ -42,7 +42,8 @@ class RemoteFile:
         path: Relative posix path.
         size: Bytes; -1 while the hub has not said.
         sha256: Hash of the content, for large files; None when the hub has another one only.
-        git_oid: Object id in git, for small files.
+        git_oid: Object id in git, for small files. Of weights one of the two must be known; a text
+            without either is held to its size and its form.
     """
 
     path: str
@@ -177,13 +178,13 @@ def smallest_first(model_id: str, chosen: Sequence[RemoteFile]) -> tuple[RemoteF
         HubAnswerError: If a size is absurd, or a file could not be verified.
     """
     for file in chosen:
-        if file.size < 0 or (file.size == 0 and is_weights(file.path)):
-            raise HubAnswerError(f"The hub says {file.path} of {model_id} has {file.size} bytes.")
-        if not file.verifiable:
+        if is_weights(file.path) and not file.verifiable:
             raise HubAnswerError(
                 f"The hub announces no checksum for {file.path} of {model_id}; it cannot be verified.",
                 next_step="Use a hub that does (HF_ENDPOINT).",
             )
+        if file.size < 0 or (file.size == 0 and is_weights(file.path)):
+            raise HubAnswerError(f"The hub says {file.path} of {model_id} has {file.size} bytes.")
     total = sum(file.size for file in chosen)
     if total > MAX_BYTES:
         raise HubAnswerError(

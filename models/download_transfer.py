@@ -97,7 +97,7 @@ def checked_entry(file: RemoteFile, path: Path, watch: Watch) -> PackageFile | N
             for one in hashes:
                 one.update(piece)
     wanted = file.sha256 or file.git_oid
-    if wanted not in {one.hexdigest() for one in hashes}:
+    if wanted is not None and wanted not in {one.hexdigest() for one in hashes}:
         return None
     return PackageFile(file.path, file.size, sha256.hexdigest())
 

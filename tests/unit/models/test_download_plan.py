@@ -91,8 +91,8 @@ def test_choose__a_hostile_name_ends_it_even_when_nobody_wants_the_file():
 def test_smallest_first__order_and_limits():
     small, large = RemoteFile("b.json", 1, git_oid="a" * 40), RemoteFile("a.bin", 9, sha256="b" * 64)
     assert smallest_first("o/n", [large, small]) == (small, large)
-    with pytest.raises(HubAnswerError, match=r"no checksum for c\.json"):
-        smallest_first("o/n", [RemoteFile("c.json", 1)])
+    with pytest.raises(HubAnswerError, match=r"no checksum for c\.bin"):
+        smallest_first("o/n", [RemoteFile("c.bin", 1)])
     with pytest.raises(HubAnswerError, match="at most"):
         smallest_first("o/n", [RemoteFile("c.bin", 2**50, sha256="b" * 64)])
 

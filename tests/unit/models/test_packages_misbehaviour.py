@@ -128,6 +128,23 @@ def test_api__of_a_mirror_that_lists_names_only(hub, commit):
     good(download_package(CARD))
 
 
+def test_api__texts_without_a_checksum_are_held_to_size_and_form(hub, commit):
+    listing(hub, siblings=[{"rfilename": path} for path in FILES])
+    hub.rule("/tree/", lambda _: refused(404, "", "no such path"))
+    hub.rules.append(
+        lambda request, answer: (
+            replace(answer, headers={**answer.headers, "ETag": '"v1"'})
+            if request.path.endswith(".json")
+            else None
+        )
+    )
+    plan = plan_download(CARD)
+    assert [file.verifiable for file in plan.files] == [
+        not file.path.endswith(".json") for file in plan.files
+    ]
+    good(download_package(CARD))
+
+
 def test_api__no_checksum_is_no_package(hub, commit):
     def bare(request, answer):
         if "/tree/" in request.path:
