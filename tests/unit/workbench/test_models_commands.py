@@ -123,7 +123,8 @@ def test_download__ctrl_c_keeps_what_is_there(hub, repo_root):
     big = safetensors(1_000_000)
     commit = hub.commit(model_id, {**FILES, "model.safetensors": big})
     hub.rule("^/model.safetensors/", lambda answer: replace(answer, piece=20_000, pause_s=0.1))
-    listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # also in the background
+    # a process in the background would not hear the key
+    listens = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [sys.executable, "-c", f"{listens}; from workbench.cli import main; main()"]
     words = ["models", "download", model_id, "--revision", commit]
     child = subprocess.Popen(
