@@ -59,8 +59,8 @@ def make_package(folder: Path) -> Path:
     """A CLIP of the size of ViT-B/32 whose weights are random."""
     from transformers import CLIPConfig, CLIPModel
 
+    from models.encoders.tiny_packages import finish_package, save_clip_vocabulary, save_network, write_json
     from models.families.clip.model import CLIPEmbedder
-    from models.tiny_packages import finish_package, save_clip_vocabulary, save_network, write_json
 
     folder.mkdir()
     tokens = save_clip_vocabulary(folder, max_length=77)

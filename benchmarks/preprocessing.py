@@ -20,7 +20,7 @@ from transformers import (
     VideoMAEImageProcessorPil,
 )
 
-from models.preprocessing import ImagePreprocessing
+from models.encoders.preprocessing import ImagePreprocessing
 
 SIZES = {"480p": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920), "portrait": (1280, 720)}
 LIMITS = {"720p": 3.0, "1080p": 4.0}

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         TextOnlyOCRModel,
     )
     from models.conformance import ConformanceReport, check_model
-    from models.description import ModelDescription
     from models.export import export_package
+    from models.loader.description import ModelDescription
     from models.packages import (
         DownloadPlan,
         DownloadProgress,
@@ -78,7 +78,7 @@ _EXPORTS = {
     "KeyPointsDetectionModel": "models.categories",
     "LazyClass": "models.registry",
     "ModelCard": "models.catalog",
-    "ModelDescription": "models.description",
+    "ModelDescription": "models.loader.description",
     "ModelInterface": "models.base",
     "MultiLabelClassificationModel": "models.categories",
     "MultiLabelClassificationPrediction": "models.predictions",

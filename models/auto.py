@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from models.backends import BackendType
 from models.cards import ModelCard
 from models.errors import WorkbenchError
-from models.targets import Stated, find_target, known_cards
+from models.loader.targets import Stated, find_target, known_cards
 
 if TYPE_CHECKING:
-    from models.description import ModelDescription
+    from models.loader.description import ModelDescription
 
 __all__ = ["AutoModel"]
 
@@ -80,9 +80,9 @@ class AutoModel:
             >>> model.embed_text("a red ball").shape[0]
             1
         """
-        from models.demands import read_demands, settle_revision
-        from models.loading import LoadOptions, load_first
-        from models.negotiation import negotiate, require_accepted
+        from models.loader.demands import read_demands, settle_revision
+        from models.loader.loading import LoadOptions, load_first
+        from models.loader.negotiation import negotiate, require_accepted
         from models.runtime import describe_runtime, pick_device
 
         wanted = read_demands(
@@ -143,9 +143,9 @@ class AutoModel:
             'spriteclip'
         """
         from models import probes
-        from models.demands import read_demands
-        from models.description import ModelDescription
-        from models.negotiation import negotiate, require_accepted
+        from models.loader.demands import read_demands
+        from models.loader.description import ModelDescription
+        from models.loader.negotiation import negotiate, require_accepted
         from models.runtime import describe_runtime
 
         wanted = read_demands(

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from models.conformance_checks import (
+from models.checks.colors import (
+    color_names_problems,
+    color_order_problems,
+    color_problems,
+    frame_order_problems,
+    known_answer_problems,
+    normalisation_problems,
+)
+from models.checks.contract import (
     abilities_problems,
     batch_problems,
     dtype_problems,
@@ -16,17 +24,9 @@ from models.conformance_checks import (
     shape_problems,
     unit_problems,
 )
-from models.conformance_colors import (
-    color_names_problems,
-    color_order_problems,
-    color_problems,
-    frame_order_problems,
-    known_answer_problems,
-    normalisation_problems,
-)
-from models.conformance_inputs import bad_input_problems, forms_problems, steps_problems
-from models.conformance_probes import NotApplicableError, Probe
-from models.conformance_unload import not_ready_problems, unload_problems
+from models.checks.input_forms import bad_input_problems, forms_problems, steps_problems
+from models.checks.probes import NotApplicableError, Probe
+from models.checks.unload import not_ready_problems, unload_problems
 from models.known_answers import known_answer_frames
 from models.reprs import html_table, text_table
 

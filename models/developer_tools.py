@@ -18,9 +18,9 @@ from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
 from models.known_answer_recording import record_in_package, usual_answers
 from models.known_answers import known_answer_frames, record_known_answers
-from models.manifest import is_safe_path
+from models.loader.providers import register_model_provider, unregister_model_provider
 from models.packages import ModelPackage, write_manifest
-from models.providers import register_model_provider, unregister_model_provider
+from models.packaging.manifest import is_safe_path
 from models.registry import (
     LazyClass,
     RegistryEntry,

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from models.backends import BackendType
 from models.errors import InvalidParameterError, ModelExportError, ModelNotReadyError
-from models.package_files import ModelPackage, write_manifest
+from models.packaging.files import ModelPackage, write_manifest
 from models.registry import resolve_model_class
 
 if TYPE_CHECKING:
-    from models.dual_encoder import DualEncoderModel
+    from models.encoders.dual_encoder import DualEncoderModel
     from models.exported.record import ExportRecord
 
 __all__ = ["EXPORT_BACKENDS", "check_backend", "export_package"]
@@ -137,7 +137,7 @@ def _source_of(model: Any) -> ModelPackage:
 
 def _check_model(model: Any, backend: BackendType) -> None:
     """Refuse what has no two towers of torch in float32 on the CPU."""
-    from models.dual_encoder import DualEncoderModel
+    from models.encoders.dual_encoder import DualEncoderModel
     from models.exported.model import ExportedDualEncoder
 
     kind = type(model).__name__

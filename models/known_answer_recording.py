@@ -16,7 +16,7 @@ import numpy as np
 
 from models.errors import InvalidParameterError, WorkbenchError
 from models.known_answers import computes_low, known_answer_drift, record_known_answers
-from models.manifest import read_manifest, save_manifest
+from models.packaging.manifest import read_manifest, save_manifest
 
 if TYPE_CHECKING:
     from models.packages import ModelPackage
@@ -136,7 +136,7 @@ def _inputs_for(model: Any) -> dict[str, Any]:
 
 def _weights(model: Any) -> int:
     """Bytes of weights that a model holds."""
-    from models.conformance_memory import held, weight_bytes
+    from models.checks.memory import held, weight_bytes
 
     return sum(weight_bytes(value) for value, _ in held(model).values())
 

@@ -1,8 +1,8 @@
 """Model packages: on disk, and from the hub. The one user of huggingface_hub.
 
 A download resolves the revision to a full commit, learns names, sizes and hashes of all files
-before the first byte, and ends with a verified package or an error of ours: ``models.hub`` asks,
-``models.download_run`` fetches, and here are the calls for everybody.
+before the first byte, and ends with a verified package or an error of ours: ``models.packaging.hub`` asks,
+``models.packaging.run`` fetches, and here are the calls for everybody.
 """
 
 import os
@@ -14,12 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.cards import ModelCard
-from models.download_plan import DownloadPlan, DownloadProgress
-from models.download_run import Hub, Request, carry_out, make_plan
-from models.download_watch import Patience, Watch
 from models.errors import InvalidParameterError, ModelNotFoundError
-from models.hub_errors import DownloadStoppedError, OfflineError
-from models.installed import (
+from models.packaging.files import ModelPackage, write_manifest
+from models.packaging.hub_errors import DownloadStoppedError, OfflineError
+from models.packaging.installed import (
     VerificationReport,
     check_package,
     find_package,
@@ -27,9 +25,11 @@ from models.installed import (
     installed_package,
     remove_folders,
 )
-from models.locations import models_root, package_path
-from models.manifest import MANIFEST_NAME
-from models.package_files import ModelPackage, write_manifest
+from models.packaging.locations import models_root, package_path
+from models.packaging.manifest import MANIFEST_NAME
+from models.packaging.plan import DownloadPlan, DownloadProgress
+from models.packaging.run import Hub, Request, carry_out, make_plan
+from models.packaging.watch import Patience, Watch
 
 __all__ = [
     "DownloadPlan",
@@ -219,7 +219,7 @@ def _hub() -> Hub:
     import huggingface_hub.utils
     from huggingface_hub import constants
 
-    from models.hub import HuggingFaceHub
+    from models.packaging.hub import HuggingFaceHub
 
     constants.HF_HUB_OFFLINE = False  # it was read at the import; it is what it is now
     constants.HF_HUB_DISABLE_TELEMETRY = True  # it would ask the hub for things that nobody asked for

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from models.cards import ModelCard
-    from models.download_plan import DownloadPlan, DownloadProgress
+    from models.packaging.plan import DownloadPlan, DownloadProgress
 
 FAILED, INTERRUPTED = 1, 130
 

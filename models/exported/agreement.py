@@ -14,7 +14,7 @@ from models.known_answers import known_answer_frames
 from models.vectors import unit_rows
 
 if TYPE_CHECKING:
-    from models.dual_encoder import DualEncoderModel
+    from models.encoders.dual_encoder import DualEncoderModel
 
 __all__ = ["LOWEST_COSINE", "example_texts", "lowest_cosine", "require_agreement"]
 

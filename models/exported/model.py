@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from models.dual_encoder import DualEncoderModel, EncoderParts
+from models.encoders.dual_encoder import DualEncoderModel, EncoderParts
 from models.exported.record import read_record
 from models.exported.towers import check_graphs
 from models.registry import resolve_model_class

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from models.errors import ModelExportError, WorkbenchError
 from models.exported.record import RECORD_NAME
-from models.package_files import WEIGHT_SUFFIXES, ModelPackage
+from models.packaging.files import WEIGHT_SUFFIXES, ModelPackage
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from models.manifest import Manifest
+    from models.packaging.manifest import Manifest
 
 __all__ = ["copy_readable_files", "default_directory", "in_place_of"]
 

@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
-from models.manifest import is_safe_path
+from models.packaging.manifest import is_safe_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.preprocessing import ImagePreprocessing
+    from models.encoders.preprocessing import ImagePreprocessing
 
 __all__ = ["RECORD_NAME", "ExportRecord", "read_record", "save_record"]
 
@@ -70,7 +70,7 @@ class ExportRecord:
         Raises:
             CorruptedModelPackageError: If the record holds no valid settings.
         """
-        from models.preprocessing import ImagePreprocessing
+        from models.encoders.preprocessing import ImagePreprocessing
 
         try:
             return ImagePreprocessing(**{name: _pair(value) for name, value in self.preprocessing.items()})

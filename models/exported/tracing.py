@@ -20,7 +20,7 @@ from models.exported.towers import IDS, MASK, PIXELS, last_words
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from models.dual_encoder import Towers
+    from models.encoders.dual_encoder import Towers
 
 __all__ = ["OPSET", "gather", "write_image_tower", "write_text_tower"]
 

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch.nn.functional import normalize
 
 from models.auto import AutoModel
+from models.encoders.tiny_packages import save_clip_vocabulary
 from models.packages import write_manifest
-from models.tiny_packages import save_clip_vocabulary
 
 TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
 MARKS = {"bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 0}

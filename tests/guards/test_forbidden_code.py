@@ -68,9 +68,9 @@ def test_local_code__is_run_in_one_place():
         place
         for name, place, _ in calls()
         if re.search(r"(exec_module|spec_from_file_location|runpy\.run_path)$", name)
-        and not place.startswith("models/local_code.py:")
+        and not place.startswith("models/loader/local_code.py:")
     ]
-    fail_with(found, "Code of a package is run by models.local_code only, when allowed.")
+    fail_with(found, "Code of a package is run by models.loader.local_code only, when allowed.")
 
 
 def _is_true(call: ast.Call, name: str) -> bool:

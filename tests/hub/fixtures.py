@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models import packages
-from models.download_watch import Patience
+from models.packaging.watch import Patience
 from tests.hub.server import FakeHub, running_hub
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Bool, Float, TraitType, Unicode
 
-from models.hub_errors import DownloadStoppedError
+from models.packaging.hub_errors import DownloadStoppedError
 from models.vectors import EmbeddingSpace
 from workbench.controllers.base import Controller
 from workbench.controllers.models import ModelController

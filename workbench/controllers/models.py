@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import Any as AnyTrait
 from traitlets import Enum, TraitType, Unicode, observe
 
-from models.hub_errors import DownloadStoppedError
+from models.packaging.hub_errors import DownloadStoppedError
 from models.registry import BackendType, implementations
 from models.reprs import readable_size
 from models.vectors import EmbeddingSpace

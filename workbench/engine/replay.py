@@ -83,7 +83,7 @@ def replay(model: Any, clips: "Sequence[Clip]", store: Any, num_frames: int | No
     """
     if not isinstance(model, str) or not isinstance(store, RecallingStore):
         return None
-    from models.targets import find_target
+    from models.loader.targets import find_target
 
     card = find_target(model).card
     if not card.revision:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.dual_encoder import DualEncoderModel, EncoderParts
-from models.errors import CorruptedModelPackageError
-from models.transformers_loading import (
+from models.encoders.dual_encoder import DualEncoderModel, EncoderParts
+from models.encoders.transformers_loading import (
     HubTokens,
     TransformersTowers,
     check_picture_size,
@@ -14,6 +13,7 @@ from models.transformers_loading import (
     load_tokenizer,
     read_preprocessing,
 )
+from models.errors import CorruptedModelPackageError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.encoders.tiny_packages import finish_package, save_clip_vocabulary, save_network, write_json
 from models.families.clip.model import CLIPEmbedder
-from models.tiny_packages import finish_package, save_clip_vocabulary, save_network, write_json
 
 if TYPE_CHECKING:
     from models.packages import ModelPackage

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.image_encoder import EncoderParts, ImageEncoderModel
-from models.transformers_loading import TransformersTowers, load_network, read_config, read_preprocessing
+from models.encoders.image_encoder import EncoderParts, ImageEncoderModel
+from models.encoders.transformers_loading import (
+    TransformersTowers,
+    load_network,
+    read_config,
+    read_preprocessing,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

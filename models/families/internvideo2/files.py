@@ -10,7 +10,7 @@ from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.families.internvideo2.config import InternVideo2Config
 from models.families.internvideo2.ids import BERT_MODEL_ID, INTERNVIDEO2_MODEL_FILE, INTERNVIDEO2_MODEL_ID
 from models.families.internvideo2.text import VOCABULARY_FILE
-from models.manifest import MANIFEST_NAME
+from models.packaging.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

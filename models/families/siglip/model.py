@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import string
 
-from models.filled_tokens import Words
-from models.sigmoid_encoder import SigmoidEncoderModel
+from models.encoders.filled_tokens import Words
+from models.encoders.sigmoid_encoder import SigmoidEncoderModel
 
 __all__ = ["SiglipEmbedder", "clean_text"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.encoders.tiny_packages import SENTENCES, finish_package, write_json
+from models.encoders.tiny_sigmoid import save_sigmoid_files, tiny_card
 from models.families.siglip.model import SiglipEmbedder, clean_text
-from models.tiny_packages import SENTENCES, finish_package, write_json
-from models.tiny_sigmoid import save_sigmoid_files, tiny_card
 
 if TYPE_CHECKING:
     from models.packages import ModelPackage

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.encoders.filled_tokens import Words
+from models.encoders.sigmoid_encoder import SigmoidEncoderModel
+from models.encoders.transformers_loading import load_network, read_config
 from models.families.siglip2.naflex import read_patches
-from models.filled_tokens import Words
-from models.sigmoid_encoder import SigmoidEncoderModel
-from models.transformers_loading import load_network, read_config
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.dual_encoder import EncoderParts
+    from models.encoders.dual_encoder import EncoderParts
 
 __all__ = ["Siglip2Embedder", "small_letters"]
 

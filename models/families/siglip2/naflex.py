@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.encoders.preprocessing import ImagePreprocessing
+from models.encoders.preprocessing_config import read_settings
+from models.encoders.resampling import resize_uint8, shared_tensor
+from models.encoders.transformers_loading import feature_rows, read_json
 from models.errors import CorruptedModelPackageError
 from models.inputs import as_rgb_frames
-from models.preprocessing import ImagePreprocessing
-from models.preprocessing_config import read_settings
-from models.resampling import resize_uint8, shared_tensor
-from models.transformers_loading import feature_rows, read_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from models.dual_encoder import DualEncoderModel, EncoderParts
-from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelInputError
-from models.inputs import as_rgb_clips, as_rgb_frames, as_texts
-from models.transformers_loading import (
+from models.encoders.dual_encoder import DualEncoderModel, EncoderParts
+from models.encoders.transformers_loading import (
     HubTokens,
     TransformersTowers,
     check_picture_size,
@@ -19,6 +17,8 @@ from models.transformers_loading import (
     load_tokenizer,
     read_preprocessing,
 )
+from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelInputError
+from models.inputs import as_rgb_clips, as_rgb_frames, as_texts
 from models.vectors import unit_rows
 
 if TYPE_CHECKING:

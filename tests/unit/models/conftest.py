@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from models import providers, registry
+from models import registry
+from models.loader import providers
 from models.packages import ModelPackage
 from tests.hub.fixtures import hub  # noqa: F401 - a fixture for the tests of this folder
 from tests.tiny_torch import TinyTorchModel, make_tiny_package

@@ -426,7 +426,7 @@ def test_list_available_models__imports_cards_and_little_else():
         "print(*(name for name in sys.modules if name.partition('.')[0] in "
         "('torch', 'numpy', 'transformers', 'huggingface_hub', 'PIL', 'pandas', 'httpx', 'email')),"
         "*(name for name in sys.modules if name in "
-        "('models.negotiation', 'models.loading', 'models.hub', 'models.runtime')))"
+        "('models.loader.negotiation', 'models.loader.loading', 'models.packaging.hub', 'models.runtime')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
@@ -438,7 +438,7 @@ def test_list_available_models__imports_cards_and_little_else():
 
 def test_list_available_models__a_broken_package_does_not_hide_the_others(tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text(json.dumps([]))
-    monkeypatch.setattr("models.targets.package_path", lambda *_: Path(tmp_path))
+    monkeypatch.setattr("models.loader.targets.package_path", lambda *_: Path(tmp_path))
     assert AutoModel.list_available_models()[0].model_id == "workbench/spriteclip-tiny"
 
 

@@ -17,7 +17,6 @@ from models.errors import (
     ModelNotFoundError,
     PackageNotFoundError,
 )
-from models.hub_errors import DownloadStoppedError, OfflineError, RevisionMismatchError
 from models.packages import (
     ModelPackage,
     download_package,
@@ -28,6 +27,7 @@ from models.packages import (
     remove_package,
     verify_package,
 )
+from models.packaging.hub_errors import DownloadStoppedError, OfflineError, RevisionMismatchError
 from tests.hub.server import safetensors
 
 CARD = ModelCard(model_id="org/tiny", architecture="clip", task_type="embedding", backends=("hugging-face",))

@@ -10,7 +10,7 @@ from models.cards import ModelCard
 from models.catalog import CATALOG
 from models.errors import WorkbenchError
 from models.families.clip.tiny import make_tiny_package
-from models.hub_errors import RevisionMismatchError
+from models.packaging.hub_errors import RevisionMismatchError
 
 MODEL_ID = "org/tiny-clip"
 CARD = ModelCard(model_id=MODEL_ID, architecture="clip", task_type="embedding", backends=("hugging-face",))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from models import download_folder, packages
+from models import packages
 from models.cards import ModelCard
 from models.errors import (
     CorruptedModelPackageError,
@@ -22,8 +22,17 @@ from models.errors import (
     InvalidParameterError,
     WorkbenchError,
 )
-from models.hub_answers import hub_errors
-from models.hub_errors import (
+from models.packages import (
+    ModelPackage,
+    download_package,
+    is_installed,
+    models_root,
+    package_path,
+    plan_download,
+)
+from models.packaging import folder as download_folder
+from models.packaging.hub_answers import hub_errors
+from models.packaging.hub_errors import (
     DiskFullError,
     DownloadStoppedError,
     FolderNotWritableError,
@@ -34,14 +43,6 @@ from models.hub_errors import (
     ModelRetrievalError,
     OfflineError,
     RevisionMismatchError,
-)
-from models.packages import (
-    ModelPackage,
-    download_package,
-    is_installed,
-    models_root,
-    package_path,
-    plan_download,
 )
 from tests.hub.server import Answer, as_json, git_oid, page, refused, safetensors, sha256, sibling
 

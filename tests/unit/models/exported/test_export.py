@@ -23,7 +23,7 @@ from models.errors import (
 from models.export import export_package
 from models.exported import agreement, openvino
 from models.exported.record import RECORD_NAME, read_record
-from models.filters import Demands, Offer, reasons_against
+from models.loader.filters import Demands, Offer, reasons_against
 from models.registry import RegistryEntry, resolve_model_class
 from models.runtime import Device, describe_runtime
 from tests.unit.models.exported.conftest import BACKENDS, FAMILIES

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from models.catalog import CATALOG, ModelCard
-from models.hub_errors import DownloadStoppedError
+from models.packaging.hub_errors import DownloadStoppedError
 
 MODEL_ID = "me/far-away"
 TOTAL = 4_000_000

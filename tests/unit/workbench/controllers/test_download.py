@@ -1,7 +1,7 @@
 import pytest
 
 from models.errors import InvalidParameterError
-from models.hub_errors import DownloadStoppedError, GatedModelError, OfflineError
+from models.packaging.hub_errors import DownloadStoppedError, GatedModelError, OfflineError
 from tests.unit.workbench.controllers.fake_downloads import (
     MODEL_ID,
     TOTAL,

@@ -3,7 +3,7 @@
 import pytest
 
 from models.errors import NoModelPackagesAvailableError
-from models.hub_errors import GatedModelError
+from models.packaging.hub_errors import GatedModelError
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel
 from tests.unit.workbench.controllers.fake_downloads import MODEL_ID, WAIT_S, FakeHub, far_card

@@ -16,11 +16,11 @@ from transformers import (
 
 from models.auto import AutoModel
 from models.conformance import check_model
+from models.encoders.tiny_packages import save_network
 from models.errors import CorruptedModelPackageError
 from models.families.dinov2.model import DINOv2Embedder
 from models.families.dinov2.tiny import make_tiny_package
 from models.known_answers import known_answer_frames
-from models.tiny_packages import save_network
 
 SHAPES = ((60, 80), (80, 60), (48, 48), (9, 90), (333, 500))
 TOLERANCE = 5e-4  # of unit rows: a few of the pixels differ by one grey level

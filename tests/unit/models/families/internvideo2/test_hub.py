@@ -14,7 +14,7 @@ from models.families.internvideo2.model import (
     INTERNVIDEO2_MODEL_REVISION_FULL,
     InternVideo2MultiModality,
 )
-from models.hub_errors import ModelRetrievalError
+from models.packaging.hub_errors import ModelRetrievalError
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What the families share that run through transformers: preprocessing, loading, encoders."""

@@ -1,0 +1,300 @@
+"""What every model built from an image tower does: pixels in, unit rows out, clips by frame pooling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+import torch
+
+from models.base import ImageEmbeddingModel
+from models.errors import InvalidParameterError, ModelInputError, ModelNotReadyError
+from models.inputs import as_rgb_clips, as_rgb_images
+from models.vectors import unit_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from models.encoders.preprocessing import ImagePreprocessing
+
+__all__ = ["FRAME_POOLING", "EncoderParts", "ImageEncoderModel", "TextTokens", "Towers", "torch_dtype"]
+
+FRAME_POOLING = "frame-mean"  # a clip's vector: mean of its frames' unit rows, made a unit row
+_FRAMES_PER_PASS = 16  # larger is not faster on a CPU (page faults), and memory grows
+_CLIPS_PER_GROUP = 32  # how many clips of a long list are held as pixels at a time
+_DTYPES = {"auto": torch.float32} | {str(t)[6:]: t for t in (torch.float32, torch.bfloat16, torch.float16)}
+
+
+@runtime_checkable
+class Towers(Protocol):
+    """The network behind a model, whatever runs it. Rows may have any length and float dtype."""
+
+    device: str
+
+    def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Encode normalised pixels float32 [N, 3, h, w] on any device: [N, D]."""
+        ...
+
+    def encode_text(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Encode token numbers int64 [P, L] with their mask: [P, D]."""
+        ...
+
+    def unload(self) -> None:
+        """Drop the network."""
+        ...
+
+
+class TextTokens(Protocol):
+    """How texts become token numbers."""
+
+    max_length: int
+
+    def __call__(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token numbers and mask, both int64 [P, L] with one L for every call."""
+        ...
+
+    def cut_off(self, text: str) -> str:
+        """The end of a text that does not fit; "" when all of it does."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncoderParts:
+    """What a family loads: everything the shared model needs.
+
+    Args:
+        preprocessing: From frames to pixels.
+        towers: The network.
+        tokenizer: From texts to token numbers; None for a model without a text side.
+        embedding_dim: D; None = known after the first vector.
+        logit_scale: Similarity * scale + bias = logit.
+        logit_bias: See there.
+        score_kind: "softmax" or "sigmoid".
+    """
+
+    preprocessing: ImagePreprocessing
+    towers: Towers
+    tokenizer: TextTokens | None = None
+    embedding_dim: int | None = None
+    logit_scale: float = 100.0
+    logit_bias: float = 0.0
+    score_kind: str = "softmax"
+
+
+def torch_dtype(name: Any) -> torch.dtype:
+    """Read the number format to compute in.
+
+    Args:
+        name: "auto" (float32), "float32", "bfloat16", "float16", or the torch dtype.
+
+    Returns:
+        The torch dtype.
+
+    Raises:
+        InvalidParameterError: If it is another one.
+
+    Example:
+        >>> torch_dtype("auto"), torch_dtype(torch.bfloat16)
+        (torch.float32, torch.bfloat16)
+    """
+    found = _DTYPES.get(str(name).removeprefix("torch."))
+    if found is None:
+        raise InvalidParameterError(f"dtype {name!r} is unknown; it is one of {', '.join(_DTYPES)}.")
+    return found
+
+
+class ImageEncoderModel(ImageEmbeddingModel):
+    """An image tower as a model: images, and clips by frame pooling.
+
+    A family writes ``_load``; the constructor only stores options, ``setup`` loads.
+
+    Args:
+        model_dir: The package folder.
+        device: Torch device to compute on.
+        dtype: "auto" (float32), "float32", "bfloat16" or "float16"; vectors are float32 always.
+        num_frames: T, how many frames the workbench takes of a clip.
+    """
+
+    num_frames: int = 8
+    pooling: str = FRAME_POOLING
+
+    def __init__(
+        self,
+        model_dir: str | Path | None = None,
+        *,
+        device: str = "cpu",
+        dtype: Any = "auto",
+        num_frames: int | None = None,
+    ) -> None:
+        if num_frames is not None and (not isinstance(num_frames, int) or num_frames < 1):
+            raise InvalidParameterError(f"num_frames is a whole number from 1; {num_frames!r} came.")
+        self.model_dir = None if model_dir is None else Path(model_dir).expanduser()
+        self.device = str(device)
+        self.num_frames = num_frames or type(self).num_frames
+        self._dtype = torch_dtype(dtype)
+        self._parts: EncoderParts | None = None
+        self._model: Any = None
+        self._image_preprocessing: ImagePreprocessing | None = None
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_name_or_path: str | Path,
+        *,
+        device: str = "cpu",
+        dtype: Any = "auto",
+        num_frames: int | None = None,
+    ) -> Self:
+        """Load a package folder; nothing is fetched from a network.
+
+        Args:
+            model_name_or_path: The folder.
+            device: Torch device to compute on.
+            dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+            num_frames: T, how many frames the workbench takes of a clip.
+
+        Returns:
+            The model, ready to use.
+
+        Raises:
+            PackageNotFoundError: If the folder or a file of it is missing.
+            CorruptedModelPackageError: If the files are damaged, do not fit together, or are
+                of another kind of model.
+        """
+        model = cls(model_name_or_path, device=device, dtype=dtype, num_frames=num_frames)
+        model.setup()
+        return model
+
+    @classmethod
+    def from_parts(cls, parts: EncoderParts, *, num_frames: int | None = None) -> Self:
+        """Wrap parts that are in memory, without any file.
+
+        Args:
+            parts: What ``setup`` would have loaded.
+            num_frames: T, how many frames the workbench takes of a clip.
+
+        Returns:
+            The model, ready to use; after ``unload`` it cannot be set up again.
+        """
+        model = cls(device=parts.towers.device, num_frames=num_frames)
+        model._adopt(parts)
+        return model
+
+    def _load(self, folder: Path) -> EncoderParts:
+        """Load everything from a folder onto ``self.device`` in ``self._dtype``; a family writes this."""
+        raise ModelNotReadyError(
+            f"{type(self).__name__} cannot load {folder}: it only wraps parts that are in memory.",
+            next_step="Use from_parts, or a class whose _load reads the folder.",
+        )
+
+    def setup(self) -> None:
+        """Load the weights from ``model_dir``; again after ``unload``."""
+        if self.model_dir is None:
+            raise ModelNotReadyError(
+                f"{type(self).__name__} has no folder to load from.",
+                next_step="Give it model_dir; a model from parts is built anew with from_parts.",
+            )
+        self._adopt(self._load(self.model_dir))
+
+    def _adopt(self, parts: EncoderParts) -> None:
+        """Take parts over, and what they say about the model."""
+        self._parts = parts
+        self._model = getattr(parts.towers, "network", parts.towers)
+        self._image_preprocessing = parts.preprocessing
+        signature = parts.preprocessing.signature
+        self.preprocessing = f"{signature}|{self.pooling}" if self.pooling else signature
+        self.embedding_dim = parts.embedding_dim
+        self.score_kind = parts.score_kind
+        self.logit_scale, self.logit_bias = parts.logit_scale, parts.logit_bias
+
+    def unload(self) -> None:
+        """Drop the network and give its memory back; ``setup`` loads it again."""
+        if self._parts is not None:
+            self._parts.towers.unload()
+        self._parts = None
+        super().unload()
+
+    @property
+    def parts(self) -> EncoderParts:
+        """The loaded parts.
+
+        Raises:
+            ModelNotReadyError: If there are none.
+        """
+        if self._parts is None:
+            raise ModelNotReadyError(
+                f"{type(self).__name__} has no weights loaded.", next_step="Call setup() first."
+            )
+        return self._parts
+
+    @property
+    def image_preprocessing(self) -> ImagePreprocessing:
+        """How frames become pixels; stays after ``unload``.
+
+        Raises:
+            ModelNotReadyError: If the model was never set up.
+        """
+        if self._image_preprocessing is None:
+            raise ModelNotReadyError(
+                f"{type(self).__name__} has not read its preprocessing yet.", next_step="Call setup() first."
+            )
+        return self._image_preprocessing
+
+    def preprocess_clip(self, frames: Any) -> torch.Tensor:
+        """Resize and crop the frames of one clip; safe to call from threads.
+
+        Args:
+            frames: RGB uint8 (T, H, W, 3), any T from 1.
+
+        Returns:
+            uint8 (T, 3, h, w) on the CPU.
+        """
+        return self.image_preprocessing(frames)
+
+    def embed_preprocessed(self, batch: list[Any]) -> torch.Tensor:
+        """Embed clips that went through ``preprocess_clip``: float32 [N, D] on the CPU, unit rows.
+
+        A clip's row is the mean of its frames' unit rows, made a unit row again.
+        """
+        if len(batch) == 0:
+            raise ModelInputError("An empty batch has nothing to embed.", next_step="Pass at least one clip.")
+        rows = self._frame_rows(torch.cat(list(batch)))
+        pooled = [part.mean(dim=0) for part in rows.split([len(clip) for clip in batch])]
+        return unit_rows(torch.stack(pooled))
+
+    def _frame_rows(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unit rows of preprocessed frames, a few at a time."""
+        towers, normalise = self.parts.towers, self.image_preprocessing.normalise
+        with torch.inference_mode():
+            rows = [
+                towers.encode_images(normalise(part.to(self.device))).float().cpu()
+                for part in pixels.split(_FRAMES_PER_PASS)
+            ]
+        return unit_rows(torch.cat(rows))
+
+    def embed_images(self, images: Any) -> torch.Tensor:
+        """Embed images: float32 [N, D] on the CPU, unit rows in order."""
+        return self._embed_all([image[None] for image in as_rgb_images(images)])
+
+    def embed_videos(self, videos: Any) -> torch.Tensor:
+        """Embed clips by frame pooling; every frame that comes is looked at.
+
+        Args:
+            videos: A list of clips, each RGB uint8 (T, H, W, 3), any T from 1.
+
+        Returns:
+            float32 [N, D] on the CPU, unit rows in order.
+        """
+        return self._embed_all(as_rgb_clips(videos))
+
+    def _embed_all(self, clips: list[np.ndarray]) -> torch.Tensor:
+        """Preprocess and embed a list of any length."""
+        return torch.cat([self.embed_preprocessed(group) for group in self._groups(clips)])
+
+    def _groups(self, clips: list[np.ndarray]) -> Iterator[list[torch.Tensor]]:
+        """Preprocessed clips in groups, so that a long list is never held as pixels."""
+        for start in range(0, len(clips), _CLIPS_PER_GROUP):
+            yield [self.preprocess_clip(clip) for clip in clips[start : start + _CLIPS_PER_GROUP]]
