@@ -22,6 +22,7 @@ ONLY = {
         r"models/exported/openvino\.py",
         "Run packages by AutoModel: no telemetry there.",
     ),
+    "lancedb": (r"workbench/store/tables\.py", "Read and write vectors through EmbeddingStore."),
     "matplotlib": (r"workbench/plots\.py", "Draw in workbench/plots.py: arrays in, Figure out."),
     "typer": (
         r"workbench/(cli|new_model|\w+_commands?)\.py",

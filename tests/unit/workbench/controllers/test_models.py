@@ -133,7 +133,7 @@ def test_use__takes_a_model_that_is_in_no_list(session, models):
 
 def test_warm_up__describes_the_model_and_lists_devices(models):
     models.warm_up().result(60)
-    assert models.loader.description.card.model_id == "fake-color"
+    assert models.description.card.model_id == "fake-color"
     assert ("installed", "yes") in models.card_rows()
     assert models.considered_rows()[0][1] == "taken"
     assert models.devices[0] == ("auto", "auto")
@@ -151,7 +151,7 @@ def test_warm_up__an_unknown_id_is_told_at_once(session, models):
 def test_warm_up__a_model_made_in_a_cell_is_not_looked_up(session, models):
     models.use(MotionModel())
     models.warm_up().result(60)
-    assert models.loader.description is None
+    assert models.description is None
     assert session.status.level != "error"
 
 
