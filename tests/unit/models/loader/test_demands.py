@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.loader import demands as module
 from models.cards import ModelCard
 from models.errors import InvalidParameterError, UnknownBackendTypeError
+from models.loader import demands as module
 from models.loader.demands import read_demands, settle_revision
 from models.loader.filters import Demands
 
