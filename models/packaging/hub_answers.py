@@ -250,7 +250,7 @@ def _why_unreachable(error: Exception, kinds: set[str], *, again: bool) -> tuple
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return f"its certificate is not trusted ({_short(error)})", False
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "its name cannot be resolved; is there a network?", again
+        return "its name cannot be resolved (is there a network?)", again
     if "ProxyError" in kinds:
         return f"the proxy refuses ({_short(error)})", False
     if "TimeoutException" in kinds:

@@ -192,7 +192,7 @@ class CompareController(Controller):
         if problem != self.problem:
             self.problem = problem
             self._show()
-        text = f"Compared model: {status.text}"
+        text = f"{self.session.compare_with} · {status.text}"
         self.session.status = Status(status.level, text, status.next_step, status.trace)
 
     def _on_installed(self, _: Any) -> None:

@@ -16,6 +16,8 @@ from workbench.session import Session
 
 __all__ = ["EmbedController"]
 
+LOADING = "loading the model"
+
 
 class EmbedController(Controller):
     """One embedding job at a time; what is finished is kept, so the next one goes on from there.
@@ -118,12 +120,12 @@ class EmbedController(Controller):
         self._keys = set(clips.keys)
         if session.model is None and not session.model_id:
             raise InvalidParameterError("No model is chosen.", next_step="Choose one in the model list.")
-        self.fraction, self.progress_text, self.skipped = 0.0, "loading the model", ()
-        model = self._loaded_model()
-        if model is None:
-            return self._end(None)
-        with self.models.residence.hold(model):
-            return self._run_job(model, clips)
+        self.fraction, self.progress_text, self.skipped = 0.0, LOADING, ()
+        while (model := self._loaded_model()) is not None:
+            with self.models.residence.hold(model):
+                if session.model is model:  # else another was chosen before this one could be held
+                    return self._run_job(model, clips)
+        return self._end(None)
 
     def _run_job(self, model: Any, clips: Any) -> Any:
         """Embed the clips with a loaded model, and hand the vectors over."""
@@ -192,6 +194,12 @@ class EmbedController(Controller):
             self.session.say("warning", text, "The skipped list says why for each.")
         else:
             self.session.say("ok", f"{count} clips are embedded.", "Type prompts and press Rank.")
+
+    def _failed(self, error: BaseException, doing: str) -> None:
+        """Show what went wrong; nothing is being loaded any more."""
+        if self.progress_text == LOADING:
+            self.progress_text = ""
+        super()._failed(error, doing)
 
     def _on_clips(self, _: Any) -> None:
         """A job for clips that are gone is of no use."""

@@ -110,7 +110,10 @@ class RankController(Controller):
         while True:
             model = self.models.load().result()
             with self.models.residence.hold(model):
-                self._rank_once(model)
+                if self.session.model is model:
+                    self._rank_once(model)
+                else:  # another was chosen before this one could be held
+                    self.embed.start()
             with self._lock:
                 if not self._again:
                     return
@@ -123,15 +126,19 @@ class RankController(Controller):
         session, prompts = self.session, self.prompts
         templates = lines_of(self.templates_text) or None
         embeddings = session.embeddings
+        if embeddings is None:  # other clips were opened meanwhile
+            return
         if self.mode == MODES[0]:
             negatives = lines_of(self.negatives_text) or None
+            name = "ranking"
             result = rank(model, embeddings, prompts, templates=templates, negatives=negatives)
-            self.unknown = result.unknown_words
-            session.ranking = result
         else:
+            name = "classification"
             result = classify(model, embeddings, prompts, templates=templates)
-            self.unknown = result.unknown_words
-            session.classification = result
+        if session.embeddings is not embeddings:
+            return
+        self.unknown = result.unknown_words
+        setattr(session, name, result)
         self.stale = prompts != self.prompts
         self._tell(len(prompts), len(embeddings))
 

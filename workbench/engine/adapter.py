@@ -198,7 +198,8 @@ def adapt(model: Any) -> AdaptedModel:
     sees_videos = callable(getattr(model, "embed_videos", None))
     if not sees_videos and not callable(getattr(model, "embed_images", None)):
         raise InvalidParameterError(
-            f"A model has embed_videos or embed_images; {type(model).__qualname__} has neither."
+            f"A model has embed_videos or embed_images; {type(model).__qualname__} has neither.",
+            next_step="Only models that give vectors can embed clips; choose one of those.",
         )
     dim = getattr(model, "embedding_dim", None)
     return AdaptedModel(

@@ -156,10 +156,10 @@ def _find(item: str | Path, *, recursive: bool) -> Found:
         return Found(broken=[SourceError(safe_text(text), f"Cannot look there: {error.strerror}.")])
     if glob.has_magic(text):
         return _find_by_pattern(str(path))
-    return Found(missing=[SourceError(safe_text(text), _why_nothing(text, path))])
+    return Found(missing=[SourceError(safe_text(text), _why_nothing(text))])
 
 
-def _why_nothing(text: str, path: Path) -> str:
+def _why_nothing(text: str) -> str:
     """Say why a path stands for nothing."""
     if not text.strip():
         return "The path is empty."
@@ -167,7 +167,7 @@ def _why_nothing(text: str, path: Path) -> str:
         return "A path cannot hold a zero byte."
     if "://" in text:
         return "Addresses are not opened; download the file first."
-    return f"There is no file or folder named {display_name(path)}."
+    return "There is no such file or folder."
 
 
 def _find_in_folder(folder: Path, *, recursive: bool) -> Found:

@@ -36,7 +36,7 @@ class EmbedPanel(Panel):
         self._bar = hooked(ipywidgets.FloatProgress(min=0.0, max=1.0), "wb-progress wb-grow")
         self._words = html.block(hook="wb-progress-text")
         self._skipped = html.block(hook="wb-skipped")
-        plan = hooked(ipywidgets.HBox([self._plan, self._embed]), "wb-row wb-plan-row")
+        plan = hooked(ipywidgets.HBox([self._embed, self._plan]), "wb-row wb-plan-row")
         job = hooked(ipywidgets.HBox([self._bar, self._words, self._stop]), "wb-row wb-job")
         heading = html.block(html.heading("Embed"), hook="wb-title-row")
         self._fill(heading, plan, job, self._skipped)

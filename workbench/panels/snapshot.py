@@ -25,12 +25,12 @@ def snapshot_html(session: Session, top_k: int = 4) -> str:
         Self-contained HTML of at most about 150 kB; every name is escaped.
     """
     compare = CompareController.of(session)
-    groups, models = compare.groups, [name for name in compare.names() if name]
-    settings = f"{' vs '.join(models) or 'no model'} · {len(session.clips)} clips"
+    groups, models, clips = compare.groups, [name for name in compare.names() if name], session.clips
+    settings = f"{' vs '.join(models) or 'no model'} · {len(clips)} clips"
     if not groups:
         return _frame(settings, "<p>Nothing is ranked yet.</p>")
     budget = [MAX_BYTES]
-    rows = "".join(_row(group, session.clips, top_k, budget) for group in groups[:MAX_PROMPTS])
+    rows = "".join(_row(group, clips, top_k, budget) for group in groups[:MAX_PROMPTS])
     more = len(groups) - MAX_PROMPTS
     tail = f"<p>and {more} more prompts</p>" if more > 0 else ""
     return _frame(settings, f"<table><tbody>{rows}</tbody></table>{tail}")
@@ -55,7 +55,8 @@ def _cell(card: dict[str, Any], clips: Any, budget: list[int]) -> str:
     """Draw one clip: picture, name, score."""
     change = f" {escape(card['change'])}" if card.get("change") else ""
     words = f"{escape(card['title'])}<br>{escape(card['score_text'])}{change}"
-    picture = _picture(clips[card["key"]], budget)
+    still_there = card["key"] in clips  # drawn in a thread, while other clips may take their place
+    picture = _picture(clips[card["key"]], budget) if still_there else ""
     return f"<td style='text-align:left;vertical-align:top'>{picture}<small>{words}</small></td>"
 
 

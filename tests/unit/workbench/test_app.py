@@ -6,6 +6,7 @@ from traitlets import HasTraits, Unicode, link
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel
 from workbench.app import Workbench
+from workbench.controllers.compare import CompareController
 from workbench.controllers.rank import RankController
 from workbench.errors import InvalidParameterError
 from workbench.panels.snapshot import MAX_BYTES
@@ -123,6 +124,17 @@ def test_snapshot__stays_small_and_escaped(color_model, many_pictures):
     assert "<b>0" not in text
     assert "and 20 more prompts" in text
     wb.close()
+
+
+def test_snapshot__while_other_clips_take_the_place_of_the_ranked(wb, pictures):
+    rank(wb)
+    compare = CompareController.of(wb.session)
+    groups = compare.groups
+    wb.session.clips = pictures[:1]
+    compare.groups = groups  # as a thread sees them that draws at this very moment
+    text = wb.snapshot()
+    assert "red.png" in text
+    assert text.count("data:image/jpeg") == 2  # of the clip that is still there, for each prompt
 
 
 def test_compare_with__both_ways_and_in_the_snapshot(color_model, pictures):

@@ -249,7 +249,7 @@ def test_status__of_the_second_model_says_whose_it_is(compare, session, contrary
     session.observe(lambda change: said.append(change.new.text), "status")
     session.compare_with = contrary
     rank(compare, "red")
-    assert any(text.startswith("Compared model: ") for text in said)
+    assert any(text == f"{contrary} · Ranked 4 clips for 1 prompt." for text in said)
 
 
 def test_close__unloads_both(session, pictures, contrary):

@@ -173,3 +173,31 @@ def test_start__waits_for_clips_that_are_being_read(embed, session, picture_fold
     assert not future.done()
     go.set()
     assert len(future.result(GATE_S)) == 4
+
+
+def test_start__another_model_chosen_meanwhile(embed, session, pictures, gated_model, monkeypatch):
+    gated_model.gate.set()
+    session.clips = pictures
+    first = embed.models.load().result(GATE_S)
+    load = embed.models.load
+
+    def load_and_lose():
+        found = load()
+        monkeypatch.setattr(embed.models, "load", load)
+        session.model_id = "fake-gated"  # lets the loaded model go, before the job could hold it
+        return found
+
+    monkeypatch.setattr(embed.models, "load", load_and_lose)
+    result = embed.start().result(GATE_S)
+    assert session.model is not first
+    assert result.space.model_id == session.embeddings.space.model_id == "fake-gated"
+
+
+def test_start__a_model_without_vectors_says_what_to_choose(embed, session, pictures):
+    session.clips = pictures
+    session.model = object()
+    embed.start()
+    assert embed.wait(GATE_S)
+    assert session.status.level == "error"
+    assert "choose" in session.status.next_step
+    assert embed.progress_text == ""

@@ -1,5 +1,6 @@
 import pytest
 
+from workbench import zeroshot
 from workbench.controllers.rank import MODES, RankController
 
 WAIT_S = 30
@@ -134,3 +135,40 @@ def test_offer__fills_an_empty_box_and_never_touches_what_was_typed(ranks):
 def test_prompts__are_lines_without_blanks_and_doubles(ranks):
     ranks.prompts_text = " red \n\nblue\nred\n"
     assert ranks.prompts == ["red", "blue"]
+
+
+def test_rank__clips_replaced_meanwhile_leave_no_result(ranks, session, pictures, monkeypatch):
+    ranks.prompts = ["red"]
+    ranks.rank()
+    settle(ranks)
+    score = zeroshot.rank
+
+    def replaced(*args, **options):
+        session.clips = pictures[:1]
+        return score(*args, **options)
+
+    monkeypatch.setattr(zeroshot, "rank", replaced)
+    ranks.rank()
+    settle(ranks)
+    assert session.ranking is None
+    assert session.status.level != "error"
+
+
+def test_rank__another_model_chosen_meanwhile_ranks_for_that_one(ranks, session, gated_model, monkeypatch):
+    gated_model.gate.set()
+    ranks.prompts = ["red"]
+    ranks.rank()
+    settle(ranks)
+    load = ranks.models.load
+
+    def load_and_lose():
+        found = load()
+        monkeypatch.setattr(ranks.models, "load", load)
+        session.model_id = "fake-gated"
+        return found
+
+    monkeypatch.setattr(ranks.models, "load", load_and_lose)
+    ranks.rank()
+    assert ranks.wait(WAIT_S)
+    settle(ranks)
+    assert session.ranking.space.model_id == "fake-gated"

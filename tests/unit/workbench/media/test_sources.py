@@ -136,7 +136,7 @@ def test_load_clips__links_in_circles(ramp: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("/no/such/place", "no file or folder"),
+        ("/no/such/place", "no such file or folder"),
         ("/no/such/*.mp4", "Nothing matches"),
         ("", "empty"),
         ("   ", "empty"),
