@@ -10,6 +10,13 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
+    from workbench.stages.builtin import (
+        DecodeStage,
+        EmbedStage,
+        ReadClipsStage,
+        TextScoreStage,
+        WriteStoreStage,
+    )
     from workbench.stages.dataset import ImageTextPairDataset
     from workbench.stages.embedder import ImageEmbedder, RegisteredModelEmbedder
     from workbench.stages.in_process import InProcessExecutor
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
 
 _EXPORTS = {
+    "DecodeStage": "workbench.stages.builtin",
+    "EmbedStage": "workbench.stages.builtin",
     "ImageBatch": "workbench.stages.tasks",
     "ImageEmbedder": "workbench.stages.embedder",
     "ImageObject": "workbench.stages.tasks",
@@ -30,17 +39,22 @@ _EXPORTS = {
     "PipelineProgress": "workbench.stages.runs",
     "PipelineResult": "workbench.stages.runs",
     "ProcessingStage": "workbench.stages.base",
+    "ReadClipsStage": "workbench.stages.builtin",
     "RegisteredModelEmbedder": "workbench.stages.embedder",
     "Resources": "workbench.stages.resources",
     "StagePerfStats": "workbench.stages.metrics",
     "Task": "workbench.stages.tasks",
+    "TextScoreStage": "workbench.stages.builtin",
     "VideoBatch": "workbench.stages.tasks",
     "VideoObject": "workbench.stages.tasks",
     "WorkerMetadata": "workbench.stages.base",
+    "WriteStoreStage": "workbench.stages.builtin",
     "processing_stage": "workbench.stages.base",
 }
 
 __all__ = [
+    "DecodeStage",
+    "EmbedStage",
     "ImageBatch",
     "ImageEmbedder",
     "ImageObject",
@@ -51,13 +65,16 @@ __all__ = [
     "PipelineProgress",
     "PipelineResult",
     "ProcessingStage",
+    "ReadClipsStage",
     "RegisteredModelEmbedder",
     "Resources",
     "StagePerfStats",
     "Task",
+    "TextScoreStage",
     "VideoBatch",
     "VideoObject",
     "WorkerMetadata",
+    "WriteStoreStage",
     "processing_stage",
 ]
 

@@ -1,0 +1,109 @@
+"""The ready stages, in one pipeline from a folder to a store."""
+
+import numpy as np
+import pytest
+
+from tests.fakes import MeanColorModel
+from workbench.engine.embed import embed
+from workbench.errors import StageError
+from workbench.media.images import jpeg_bytes
+from workbench.media.samples import sample_clips
+from workbench.stages import (
+    DecodeStage,
+    EmbedStage,
+    ImageBatch,
+    ImageObject,
+    Pipeline,
+    ReadClipsStage,
+    TextScoreStage,
+    VideoBatch,
+    VideoObject,
+    WriteStoreStage,
+)
+
+
+class Versioned(MeanColorModel):
+    revision = "1"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five pictures and a file that is none."""
+    for number, color in enumerate([(250, 0, 0), (240, 10, 0), (0, 250, 0), (0, 0, 250), (0, 10, 250)]):
+        pixels = np.full((12, 12, 3), color, np.uint8)
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg_bytes(pixels, max_side=12))
+    (tmp_path / "text.mp4").write_text("no film")
+    return tmp_path
+
+
+def run(*stages):
+    return Pipeline(stages=stages).run(progress=False)
+
+
+def test_pipeline__gives_the_vectors_that_embed_gives(folder):
+    result = run(ReadClipsStage(folder, items_per_task=2), DecodeStage(), EmbedStage(Versioned()))
+    images = [item for item in result.items if isinstance(item, ImageObject)]
+    vectors = embed(Versioned(), folder, progress=False)
+    assert [item.image_id for item in images] == vectors.keys
+    assert np.array_equal(np.stack([item.embedding for item in images]), vectors.vectors)
+    assert set(images[0].embeddings) == {Versioned.model_id or "Versioned"}
+
+
+def test_pipeline__a_broken_file_is_an_item_with_its_reason(folder):
+    result = run(ReadClipsStage(folder), DecodeStage(), EmbedStage(Versioned()))
+    (broken,) = [item for item in result.items if item.errors]
+    assert "text.mp4" in str(broken.video_path)
+    assert broken.errors["read"]
+    assert broken.embedding is None
+
+
+def test_pipeline__videos_with_the_bundled_model():
+    clips = sample_clips()[:3]
+    model = "workbench/spriteclip-tiny"
+    stages = [ReadClipsStage([clip.path for clip in clips]), DecodeStage(num_frames=8), EmbedStage(model)]
+    (task,) = run(*stages)
+    assert isinstance(task, VideoBatch)
+    vectors = embed(model, clips, progress=False)
+    assert np.allclose(np.stack([item.embedding for item in task.data]), vectors.vectors, atol=1e-5)
+    assert task.data[0].times_s.shape == (8,)
+    assert task._stage_perf[-1].custom_metrics["model_s"] > 0
+
+
+def test_embed_stage__drops_pixels_when_asked(folder):
+    stages = [ReadClipsStage(folder), DecodeStage(), EmbedStage(Versioned(), remove_image_data=True)]
+    images = [item for item in run(*stages).items if isinstance(item, ImageObject)]
+    assert all(item.image_data is None and item.embedding is not None for item in images)
+
+
+def test_embed_stage__an_item_that_is_not_decoded_says_so():
+    stage = EmbedStage(Versioned())
+    stage.setup()
+    task = stage.process(ImageBatch(data=[ImageObject()]))
+    assert "not decoded" in task.data[0].errors["embed"]
+    assert stage.process(ImageBatch()).data == []
+
+
+def test_text_score__keeps_what_fits_and_what_is_broken(folder):
+    stages = [ReadClipsStage(folder), DecodeStage(), EmbedStage(Versioned())]
+    result = run(*stages, TextScoreStage(Versioned(), "red", at_least=0.5))
+    good = [item for item in result.items if not item.errors]
+    assert [item.image_id for item in good] == ["0.jpg", "1.jpg"]
+    assert all(item.scores["red"] >= 0.5 for item in good)
+    assert len([item for item in result.items if item.errors]) == 1
+
+
+def test_write_store__the_next_embed_computes_nothing(folder, tmp_path_factory):
+    pytest.importorskip("lancedb", reason="lancedb is not installed")
+    store = tmp_path_factory.mktemp("stores") / "store"
+    stages = [ReadClipsStage(folder, items_per_task=2), DecodeStage(), EmbedStage(Versioned())]
+    run(*stages, WriteStoreStage(store, Versioned()))
+    assert embed(Versioned(), folder, store=store, progress=False).stats.reused == 5
+
+
+def test_stages__before_setup_and_with_strange_items():
+    with pytest.raises(StageError, match="is not set up"):
+        EmbedStage(Versioned()).process(ImageBatch())
+    with pytest.raises(StageError, match="is not set up"):
+        TextScoreStage(Versioned(), "red").process(ImageBatch())
+    with pytest.raises(StageError, match="has no clip"):
+        DecodeStage().process(VideoBatch(data=[VideoObject("x.mp4")]))

@@ -1,0 +1,298 @@
+"""Ready stages: list clips and images, decode, embed, score by text, keep the vectors."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.errors import InvalidClipError, MediaError, StageError
+from workbench.stages.base import ProcessingStage
+from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
+
+if TYPE_CHECKING:
+    from workbench.engine.adapter import AdaptedModel
+    from workbench.media.clips import Clip
+
+__all__ = ["DecodeStage", "EmbedStage", "ReadClipsStage", "TextScoreStage", "WriteStoreStage"]
+
+
+@dataclass
+class ReadClipsStage(ProcessingStage[Task, Task]):
+    """Lists clips and images; decodes nothing. Starts a pipeline.
+
+    Args:
+        source: A file, a folder, a glob, or a list of these, as ``load_clips`` takes it.
+        items_per_task: Items in a batch.
+        name: What it is called in messages.
+    """
+
+    source: Any
+    items_per_task: int = 32
+    name: str = "read_clips"
+
+    def process(self, task: Task) -> list[Task]:  # noqa: ARG002 - it starts the pipeline
+        """Make batches: videos, then images, in natural order; what could not be read comes last.
+
+        Args:
+            task: The empty task that starts a pipeline.
+
+        Returns:
+            ``VideoBatch`` and ``ImageBatch`` tasks; an item that could not be read says why in ``errors``.
+        """
+        from workbench.media.sources import load_clips
+
+        clips = load_clips(self.source)
+        name = str(self.source)
+        videos = [_video(clip) for clip in clips if clip.kind == "video"]
+        videos += [VideoObject(one.path, str(one.path), errors={"read": one.reason}) for one in clips.errors]
+        images = [_image(clip) for clip in clips if clip.kind == "image"]
+        tasks: list[Task] = [VideoBatch(name, part) for part in _parts(videos, self.items_per_task)]
+        return tasks + [ImageBatch(name, part) for part in _parts(images, self.items_per_task)]
+
+
+@dataclass
+class DecodeStage(ProcessingStage[Task, Task]):
+    """Decodes the pictures of a batch; one that cannot be decoded says why and ends nothing.
+
+    Args:
+        num_frames: T, frames of each clip; the whole clip is covered.
+        name: What it is called in messages.
+    """
+
+    num_frames: int = 8
+    name: str = "decode"
+
+    def process(self, task: Task) -> Task:
+        """Fill ``image_data`` or ``frames`` and ``times_s``.
+
+        Args:
+            task: A batch from ``ReadClipsStage``.
+
+        Returns:
+            The same task.
+        """
+        for item in _good(task):
+            clip = item.metadata.get("clip")
+            if clip is None:
+                raise StageError(
+                    f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
+                )
+            try:
+                frames = clip.frames(self.num_frames)
+            except (MediaError, InvalidClipError, OSError) as error:
+                item.errors["decode"] = str(error)
+                continue
+            if isinstance(item, ImageObject):
+                item.image_data = frames.data[0]
+            else:
+                item.frames, item.times_s = frames.data, frames.times_s
+        return task
+
+
+class EmbedStage(ProcessingStage[Task, Task]):
+    """Embeds a batch with any registered model.
+
+    Args:
+        model: A model's id or a loaded model. One that is named is loaded once per worker.
+        model_inference_batch_size: Items per model call.
+        remove_image_data: Whether pixels are dropped once they are embedded.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        model_inference_batch_size: int = 32,
+        remove_image_data: bool = False,
+        device: str = "auto",
+    ) -> None:
+        self.model = model
+        self.model_inference_batch_size = model_inference_batch_size
+        self.remove_image_data = remove_image_data
+        self.device = device
+        self._adapted: AdaptedModel | None = None
+
+    def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
+        """Load the model."""
+        from models.auto import AutoModel
+        from workbench.engine.adapter import adapt
+
+        named = isinstance(self.model, str)
+        self._adapted = adapt(
+            AutoModel.from_pretrained(self.model, device=self.device) if named else self.model
+        )
+
+    def teardown(self) -> None:
+        """Let go of a model that was loaded here."""
+        if isinstance(self.model, str) and self._adapted is not None:
+            self._adapted.model.unload()
+        self._adapted = None
+
+    def process(self, task: Task) -> Task:
+        """Fill ``embedding``, and ``embeddings`` under the model's id.
+
+        Args:
+            task: A decoded batch.
+
+        Returns:
+            The same task; an item without pixels says so in ``errors``.
+        """
+        if self._adapted is None:
+            raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        items = [item for item in _good(task) if _has_pixels(item)]
+        for part in _parts(items, self.model_inference_batch_size):
+            with self._time_metric("model_s"):
+                rows = self._adapted.embed_items([self._adapted.preprocess(_pixels(item)) for item in part])
+            for item, row in zip(part, rows, strict=True):
+                item.embedding = item.embeddings[self._adapted.name] = row
+                if self.remove_image_data:
+                    _drop_pixels(item)
+        return task
+
+    def outputs(self) -> tuple[list[str], list[str]]:
+        """Items with vectors."""
+        return [], ["embedding", "embeddings"]
+
+
+class TextScoreStage(ProcessingStage[Task, Task]):
+    """Scores the items of a batch by a text, and may keep those that fit.
+
+    Args:
+        model: The model that embedded them: its id or a loaded model.
+        text: What to look for.
+        at_least: Least cosine similarity of an item that is kept; None keeps all.
+        score: Name under which the similarity stands in ``scores``; the text when empty.
+    """
+
+    def __init__(self, model: Any, text: str, *, at_least: float | None = None, score: str = "") -> None:
+        self.model = model
+        self.text = text
+        self.at_least = at_least
+        self.score = score or text
+        self._row: np.ndarray | None = None
+
+    def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
+        """Embed the text, once."""
+        from workbench.engine.adapter import adapt, load_if_named
+
+        self._row = adapt(load_if_named(self.model)).embed_texts([self.text])[0]
+
+    def process(self, task: Task) -> Task | None:
+        """Score the items that have a vector.
+
+        Args:
+            task: An embedded batch.
+
+        Returns:
+            The task with the items that fit; None when none is left. Items with errors stay.
+        """
+        if self._row is None:
+            raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        kept = []
+        for item in task.data:
+            if item.embedding is not None:
+                item.scores[self.score] = float(item.embedding @ self._row)
+            fits = self.at_least is None or item.scores.get(self.score, -2.0) >= self.at_least
+            if fits or item.errors:
+                kept.append(item)
+        task.data = kept
+        return task if kept else None
+
+
+class WriteStoreStage(ProcessingStage[Task, Task]):
+    """Keeps the vectors of a batch in an embedding store, in one commit.
+
+    Args:
+        store: The folder of the store, or an ``EmbeddingStore``.
+        model: The model that made them: its id or a loaded model; its space is theirs.
+        num_frames: T of the decoding; None is the model's own.
+    """
+
+    def __init__(self, store: Any, model: Any, *, num_frames: int | None = None) -> None:
+        self.store = store
+        self.model = model
+        self.num_frames = num_frames
+
+    def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
+        """Open the store and name the space."""
+        from workbench.engine.adapter import adapt, load_if_named
+        from workbench.engine.provenance import provenance_of
+        from workbench.engine.store import open_store
+
+        adapted = adapt(load_if_named(self.model))
+        frames = self.num_frames or adapted.num_frames
+        space = adapted.store_space(adapted.space(frames))
+        self._opened, self._space = open_store(self.store), space
+        self._provenance = provenance_of(adapted, space, frames)
+
+    def process(self, task: Task) -> Task:
+        """Write the items that have a vector and a clip.
+
+        Args:
+            task: An embedded batch.
+
+        Returns:
+            The same task.
+        """
+        from workbench.engine.clip_ids import stored_id
+
+        by_id = {
+            stored_id(item.metadata["clip"]): item
+            for item in task.data
+            if item.embedding is not None and "clip" in item.metadata
+        }
+        if by_id and self._opened is not None:
+            self._opened.put(
+                self._space,
+                list(by_id),
+                np.stack([item.embedding for item in by_id.values()]),
+                clips=[item.metadata["clip"] for item in by_id.values()],
+                provenance=self._provenance,
+            )
+        return task
+
+
+def _video(clip: "Clip") -> VideoObject:
+    """A clip as an item."""
+    return VideoObject(clip.path, clip.key, clip.start_s, clip.stop_s, {"clip": clip})
+
+
+def _image(clip: "Clip") -> ImageObject:
+    """An image as an item."""
+    return ImageObject(str(clip.path), clip.key, {"clip": clip})
+
+
+def _good(task: Task) -> list[Any]:
+    """The items without errors."""
+    return [item for item in task.data if not item.errors]
+
+
+def _has_pixels(item: Any) -> bool:
+    """Whether an item is decoded; one that is not says so."""
+    there = (item.image_data if isinstance(item, ImageObject) else item.frames) is not None
+    if not there:
+        item.errors["embed"] = "it is not decoded; put a stage that decodes before"
+    return there
+
+
+def _pixels(item: Any) -> np.ndarray:
+    """The pictures of an item: RGB uint8 (T, H, W, 3)."""
+    return item.image_data[None] if isinstance(item, ImageObject) else item.frames
+
+
+def _drop_pixels(item: Any) -> None:
+    """Give the memory of the pictures back."""
+    if isinstance(item, ImageObject):
+        item.image_data = None
+    else:
+        item.frames = None
+
+
+def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Cut items into lists of at most ``size``."""
+    source = iter(items)
+    while part := list(islice(source, size)):
+        yield part
