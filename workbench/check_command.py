@@ -12,7 +12,9 @@ FAULTS_FOUND = 1
 
 
 def check(
-    model_id: Annotated[str, typer.Argument(help="Id of a model, or ./folder of a model package.")],
+    model_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a model, or ./folder of a model package.")
+    ],
     *,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     model_dir: Annotated[

@@ -30,7 +30,6 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(store_app, name="store")
-app.command("search")(search)
 
 Sources = Annotated[
     list[str] | None,
@@ -110,7 +109,8 @@ def root(
 @app.command()
 def lab(
     notebook: Annotated[
-        Path | None, typer.Argument(help="Notebook to open.", show_default="the first one")
+        Path | None,
+        typer.Argument(metavar="NOTEBOOK", help="Notebook to open.", show_default="the first one"),
     ] = None,
     *,
     port: Annotated[
@@ -206,6 +206,9 @@ def rank(
         Terminal(as_json=as_json), work, prompts, out, top=top, templates=template, negatives=negative
     )
     raise typer.Exit(code)
+
+
+app.command("search")(search)  # here, since this is where it stands in the help
 
 
 @app.command()

@@ -10,7 +10,9 @@ from workbench.terminal import Terminal
 
 
 def export(
-    model_id: Annotated[str, typer.Argument(help="Id of a model, or ./folder of a model package.")],
+    model_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a model, or ./folder of a model package.")
+    ],
     *,
     backend: Annotated[str, typer.Option("--backend", help="onnx or openvino.")],
     out: Annotated[

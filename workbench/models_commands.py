@@ -25,12 +25,8 @@ models_app = typer.Typer(
     help="List the models; show, download, verify, remove, check or export one; begin your own.",
     rich_markup_mode="rich",
 )
-models_app.command("check")(check)
-models_app.command("export")(export)
-models_app.command("new")(new)
-
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-ModelId = Annotated[str, typer.Argument(help="Id of a model, or ./folder of a model package.")]
+ModelId = Annotated[str, typer.Argument(metavar="ID", help="Id of a model, or ./folder of a model package.")]
 ModelIds = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of models, org/name.")]
 ModelDir = Annotated[
     Path | None,
@@ -129,6 +125,11 @@ def remove(model_ids: ModelIds, *, model_dir: ModelDir = None, as_json: Json = F
     for model_id, num_bytes in freed.items():
         terminal.say(f"{model_id} is removed: {readable_size(num_bytes)} are free again.")
     terminal.json([{"model_id": model_id, "freed_bytes": count} for model_id, count in freed.items()])
+
+
+models_app.command("check")(check)
+models_app.command("export")(export)
+models_app.command("new")(new)
 
 
 def show_models(terminal: Terminal, model_dir: Path | None = None, *, only_installed: bool = False) -> None:

@@ -71,7 +71,10 @@ def write_new_model(name: str, into: str | Path | None = None) -> NewModel:
 
 
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the family: lower-case letters, digits, underscores.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Name of the family: lower-case letters, digits, underscores."),
+    ],
     *,
     into: Annotated[
         Path | None,

@@ -109,7 +109,9 @@ def import_(
 
 
 def search(
-    text: Annotated[str | None, typer.Argument(help="What to look for.", show_default=False)] = None,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What to look for.", show_default=False)
+    ] = None,
     *,
     store: Annotated[Path, typer.Option("--store", help="Folder of the store.")],
     image: Annotated[Path | None, typer.Option("--image", help="Picture to look for.")] = None,

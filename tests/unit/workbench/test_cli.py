@@ -42,6 +42,20 @@ def test_help__loads_nothing_heavy():
         assert command in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "commands"),
+    [
+        ((), "lab demo embed rank search doctor models store"),
+        (("models",), "list show download verify remove check export new"),
+        (("store",), "info ls gc export import"),
+    ],
+)
+def test_help__lists_the_commands_in_the_order_of_a_day(run, words, commands):
+    shown = run(*words, "--help")[1].partition("Commands")[2]
+    places = [shown.index(f"│ {name} ") for name in commands.split()]
+    assert places == sorted(places)
+
+
 def test_version__is_that_of_the_package(run):
     from importlib.metadata import version
 
