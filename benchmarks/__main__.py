@@ -22,6 +22,7 @@ NAMES = (
     "preprocessing",
     "backends",
     "internvideo2",
+    "store",
     "spriteclip_quality",
 )
 
