@@ -89,6 +89,7 @@ class HuggingFaceHub:
         what, page = f"{file.path} of {model_id}", f"{self.endpoint}/{model_id}"
         head = self._ask(lambda _: self.library.get_hf_file_metadata(url, timeout=limit_s), what, page, watch)
         with hub_errors(what, page):
+            _check_commit(head.commit_hash or commit, commit, what)
             return headed_file(file.path, head)
 
     def opener(self, model_id: str, commit: str, file: RemoteFile) -> Opener:
@@ -151,7 +152,7 @@ class HuggingFaceHub:
                 hub_errors(what, page, again=True),
                 self.library.get_session().stream("GET", url, headers=ranged, **options) as response,
             ):
-                _check_commit(response, commit, what)
+                _check_commit(response.headers.get("x-repo-commit", commit), commit, what)
                 if response.status_code in (301, 302, 303, 307, 308):
                     url, headers = redirected(url, response.headers.get("location", ""), headers, what)
                     continue
@@ -170,9 +171,8 @@ def _tree(api: Any, model_id: str, commit: str) -> list[RemoteFile]:
     return [remote_file(one) for one in entries if hasattr(one, "size")]
 
 
-def _check_commit(response: Any, commit: str, what: str) -> None:
+def _check_commit(stated: str, commit: str, what: str) -> None:
     """See that the hub sends the commit that was asked for."""
-    stated = response.headers.get("x-repo-commit", commit)
     if stated != commit:
         raise HubAnswerError(f"The hub sends {what} of commit {stated}, not of {commit}.")
 

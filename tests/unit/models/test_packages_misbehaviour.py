@@ -233,6 +233,24 @@ def test_commit__a_file_of_another_one(hub, commit):
     refuses(HubAnswerError, "c" * 40)
 
 
+def test_commit__the_head_of_a_file_of_another_one(hub, commit):
+    def names_only(request, answer):
+        if request.path.startswith("/api/") and "/tree/" not in request.path:
+            return as_json(
+                {"id": "org/tiny", "sha": commit, "siblings": [{"rfilename": name} for name in FILES]}
+            )
+        if "/tree/" in request.path:
+            return refused(404, "", "Not found")
+        if request.method == "HEAD":
+            return replace(answer, headers={**answer.headers, "X-Repo-Commit": "f" * 40})
+        return replace(answer, headers={k: v for k, v in answer.headers.items() if k != "X-Repo-Commit"})
+
+    hub.rules.append(names_only)
+    with pytest.raises(HubAnswerError, match="of commit ffff"):
+        download_package(CARD)
+    assert not is_installed(CARD)
+
+
 @pytest.mark.parametrize("files", [{}, {"config.json": b"{}"}, {"config.json": b"{}", "tf_model.h5": b"x"}])
 def test_weights__none_that_can_be_loaded(hub, files):
     hub.commit("org/tiny", {"README.md": b"", **files})
