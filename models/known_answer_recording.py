@@ -6,6 +6,7 @@ model that fails even quick sanity (finite unit rows, the same twice) is not rec
 
 import contextlib
 import logging
+import math
 import os
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import InvalidParameterError, WorkbenchError
+from models.errors import CorruptedModelPackageError, InvalidParameterError, WorkbenchError
 from models.known_answers import computes_low, known_answer_drift, record_known_answers
 from models.packaging.manifest import read_manifest, save_manifest
 
@@ -36,11 +37,21 @@ class Recording:
         answers: The answers that the manifest has now.
         recorded: Whether they were written by this call.
         reason: Why not, in one sentence; "" when they were.
+        meaningless: Whether the vectors are no numbers or all zero: the weights cannot be right.
     """
 
     answers: tuple[dict[str, Any], ...]
     recorded: bool
     reason: str = ""
+    meaningless: bool = False
+
+
+class MeaninglessVectorsError(InvalidParameterError):
+    """A model whose vectors are no numbers, or all zero.
+
+    Occurs: weights that are NaN, infinite or zero, or numbers of another kind than the network takes.
+    What to do: put other weights there; ``check_model(model)`` says more.
+    """
 
 
 def usual_answers(model: Any) -> list[dict[str, Any]]:
@@ -61,10 +72,11 @@ def usual_answers(model: Any) -> list[dict[str, Any]]:
     if not answers:
         raise InvalidParameterError(f"{type(model).__name__} embeds nothing, so it has no known answers.")
     values = np.array([number for answer in answers for number in answer["vector_head"]])
-    problem = _length_problem(model) if np.isfinite(values).all() else "its vectors are not finite"
-    problem = problem or " ".join(known_answer_drift(model, answers))
+    length = _length(model) if np.isfinite(values).all() else math.nan
+    problem = _length_problem(length) or " ".join(known_answer_drift(model, answers))
     if problem:
-        raise InvalidParameterError(
+        kind = InvalidParameterError if 0 < length < math.inf else MeaninglessVectorsError
+        raise kind(
             f"Known answers of {type(model).__name__} are not recorded: {problem}",
             next_step="check_model(model) says what is wrong with it.",
         )
@@ -95,7 +107,8 @@ def record_in_package(model: Any, package: "ModelPackage", *, replace_old: bool 
         with _locked(package.directory):
             return _write(package, answers, replace_old=replace_old)
     except (WorkbenchError, OSError) as error:
-        return Recording((), recorded=False, reason=str(error))
+        meaningless = isinstance(error, MeaninglessVectorsError)
+        return Recording((), recorded=False, reason=str(error), meaningless=meaningless)
     except Exception as error:
         reason = f"Asked for a vector, it raised {type(error).__name__}: {error}"
         return Recording((), recorded=False, reason=reason)
@@ -108,10 +121,18 @@ def record_first_answers(model: Any, package: "ModelPackage", *, own_code: bool)
         model: The model as it was loaded; its ``known_answers`` are set.
         package: Its package, verified.
         own_code: Whether the package ran code of its own; then nothing is written into it.
+
+    Raises:
+        CorruptedModelPackageError: If its vectors are no numbers, or all zero.
     """
     if own_code or not any(hasattr(model, name) for name in ("embed_text", "embed_images", "embed_videos")):
         return
     recording = record_in_package(model, package)
+    if recording.meaningless:
+        raise CorruptedModelPackageError(
+            f"{package.name} gives vectors that are no numbers or all zero: its weights cannot be right.",
+            next_step="Put other weights there; nothing computed with these would mean anything.",
+        )
     if not recording.recorded:
         _logger.warning("No known answers of %s were recorded. %s", package.name, recording.reason)
     else:
@@ -141,8 +162,8 @@ def _weights(model: Any) -> int:
     return sum(weight_bytes(value) for value, _ in held(model).values())
 
 
-def _length_problem(model: Any) -> str:
-    """Say what is wrong with the length of a row; "" when it is 1."""
+def _length(model: Any) -> float:
+    """Length of a row; no number when the row has some that are none."""
     from models.known_answers import known_answer_frames
 
     inputs = _inputs_for(model)
@@ -152,7 +173,13 @@ def _length_problem(model: Any) -> str:
         rows = model.embed_images([known_answer_frames("ramp", (1, HEIGHT, WIDTH, 3))[0]])
     else:
         rows = model.embed_videos([known_answer_frames(*inputs["clips"][0])])
-    length = float(np.linalg.norm(rows.detach().cpu().double().numpy()))
+    return float(np.linalg.norm(rows.detach().cpu().double().numpy()))
+
+
+def _length_problem(length: float) -> str:
+    """Say what is wrong with the length of a row; "" when it is 1."""
+    if not math.isfinite(length):
+        return "its vectors are not finite."
     return "" if abs(length - 1.0) < 1e-2 else f"its rows have length {length:.3g}, not 1."
 
 

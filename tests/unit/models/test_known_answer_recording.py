@@ -104,6 +104,18 @@ def test_record__refuses_what_fails_quick_sanity(bare, fault):
     assert not ModelPackage.open(bare.directory).manifest.known_answers
 
 
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 0.0])
+def test_first_load__of_weights_that_mean_nothing(bare, factor):
+    class Meaningless(TinyTorchModel):
+        def _finish(self, rows):
+            return super()._finish(rows) * factor
+
+    register_model("tiny", "embedding", "torch", Meaningless)
+    with pytest.raises(CorruptedModelPackageError, match="no numbers or all zero"):
+        AutoModel.from_pretrained(bare.directory, device="cpu")
+    assert not ModelPackage.open(bare.directory).manifest.known_answers
+
+
 def test_record__not_in_16_bits(bare):
     model = TinyTorchModel.from_pretrained(str(bare.directory))
     model.dtype = "bfloat16"
