@@ -76,7 +76,7 @@ class CodePackage:
         module = sys.modules[name] = importlib.util.module_from_spec(spec)
         try:
             spec.loader.exec_module(module)
-        except Exception as error:  # whatever a stranger's file raises
+        except (Exception, SystemExit) as error:  # whatever a stranger's file raises
             del sys.modules[name]
             raise CorruptedModelPackageError(
                 f"{self.module} cannot be imported: {type(error).__name__}: {error}",

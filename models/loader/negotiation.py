@@ -276,7 +276,7 @@ def _not_here(target: Target, problem: ModelPackageError) -> ModelPackageError:
 def _other_tasks(architecture: str) -> str:
     """Say what the registry has instead."""
     tasks = dict.fromkeys(key[1] for key in REGISTERED_MODELS if key[0] == architecture)
-    known = ", ".join(repr(key[0]) for key in REGISTERED_MODELS)
+    known = ", ".join(dict.fromkeys(repr(key[0]) for key in REGISTERED_MODELS))
     if tasks:
         return f" That architecture has {', '.join(map(repr, tasks))}."
     return f" Architectures are {known}."

@@ -77,7 +77,7 @@ def find_target(
 
     Args:
         model_name_or_path: A known id, or a path: a ``Path``, or a string that starts like one
-            ("/x", "./x", "../x", "~/x").
+            ("/x", "./x", "../x", "~/x", "file:///x").
         model_dir: Folder that holds packages as ``<org>/<name>``.
         stated: What the caller says about files without a manifest, and ids that nobody knows.
 
@@ -101,6 +101,8 @@ def find_target(
         )
     if _PATH.match(model_name_or_path):
         return _target_of_path(Path(model_name_or_path), said)
+    if model_name_or_path.startswith("file://"):
+        return _target_of_path(_path_of(model_name_or_path), said)
     return _target_of_id(model_name_or_path, model_dir, said)
 
 
@@ -124,6 +126,14 @@ def _listed(card: ModelCard, model_dir: str | Path | None) -> ModelCard:
         return _completed(card, [_home(card, model_dir)]) if here else card
     except ModelPackageError:
         return card  # asking for this model by its id says what is wrong
+
+
+def _path_of(address: str) -> Path:
+    """The path of a file:// address."""
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname  # slow to import, and rarely asked for
+
+    return Path(url2pathname(urlsplit(address).path))
 
 
 def _target_of_path(path: Path, stated: Stated) -> Target:

@@ -161,3 +161,15 @@ def test_library_package__a_manifest_is_believed_first(tiny_package):
     config = {"model_architecture": "other", "task_type": "embedding", "backend_type": "torch"}
     (tiny_package.directory / "model_config.json").write_text(json.dumps(config))
     assert AutoModel.describe(tiny_package.directory).card.architecture == "tiny"
+
+
+def test_code_package__that_ends_the_process_is_an_error(folder):
+    (folder / "model.py").write_text("raise SystemExit(3)")
+    (folder / "model_config.json").write_text('{"model_module": "model.py", "model_class": "Mine"}')
+    with pytest.raises(CorruptedModelPackageError, match="SystemExit: 3"):
+        AutoModel.from_pretrained(folder, allow_local_code=True)
+
+
+def test_path__may_be_spelt_as_an_address(tiny_package):
+    model = AutoModel.from_pretrained(tiny_package.directory.as_uri())
+    assert model.model_id == tiny_package.manifest.model_id
