@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.errors import InvalidParameterError
+from models.errors import InvalidParameterError, InvalidTypeError
 from models.packaging.manifest import is_safe_path
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def models_root(model_dir: str | Path | None = None) -> Path:
         ``embedding-workbench/models`` in the user's cache folder. It need not exist.
     """
     if model_dir is not None:
+        if not isinstance(model_dir, str | os.PathLike):
+            raise InvalidTypeError(f"model_dir is a folder; {model_dir!r:.60} came.")
         return Path(model_dir).expanduser()
     if os.environ.get(MODELS_ENV):
         return Path(os.environ[MODELS_ENV]).expanduser()

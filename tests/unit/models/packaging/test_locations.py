@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from models.catalog import ModelCard
-from models.errors import InvalidParameterError
+from models.errors import InvalidParameterError, InvalidTypeError
 from models.packaging.locations import models_root, package_path
 
 
@@ -30,3 +30,8 @@ def test_package_path__an_id_cannot_climb(model_id):
     card = ModelCard(model_id=model_id, architecture="m", task_type="embedding")
     with pytest.raises(InvalidParameterError, match="name of a folder"):
         package_path(card, "x")
+
+
+def test_models_root__refuses_what_is_no_folder():
+    with pytest.raises(InvalidTypeError, match="model_dir is a folder; 5 came"):
+        models_root(5)
