@@ -262,6 +262,8 @@ def _some(names: Sequence[str]) -> str:
 def _one_line(error: BaseException) -> str:
     """What an error says, shortly."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if "weights_only" in text:  # torch's own advice there is to run whatever the file holds
+        return "the file holds something else than tensors; nothing of it was run."
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 

@@ -75,7 +75,7 @@ class WeightsFile:
         except Exception as error:  # whatever a damaged or malicious file makes a reader raise
             raise CorruptedModelPackageError(
                 f"{path} cannot be read as weights; it is damaged, cut short or of another kind: "
-                f"{type(error).__name__}: {str(error)[:200]}",
+                f"{_said(error)}",
                 next_step=_FRESH,
             ) from error
 
@@ -233,4 +233,14 @@ def _load_state(path: Path, *, mapped: bool) -> dict[str, Any]:
             state = loaded[name]
     if not isinstance(state, dict) or not any(torch.is_tensor(value) for value in state.values()):
         raise CorruptedModelPackageError(f"{path} holds no named tensors.", next_step=_FRESH)
+    for name, value in state.items():
+        if torch.is_tensor(value) and (value.is_meta or value.layout is not torch.strided):
+            raise CorruptedModelPackageError(f"{name} in {path} is sparse or has no data.", next_step=_FRESH)
     return state
+
+
+def _said(error: Exception) -> str:
+    """What a reader said, shortly; torch's advice to run what a file holds is left out."""
+    if "weights_only" in str(error):
+        return "it holds something else than tensors; nothing of it was run."
+    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -16,6 +16,7 @@ __all__ = ["InternVideo2Config", "TextConfig", "VisionConfig"]
 
 _Record = TypeVar("_Record")
 # What the network is built for; a file that says otherwise describes another network.
+_MOST_LAYERS = 1000
 _FIXED = {
     "in_chans": 3,
     "tubelet_size": 1,
@@ -69,6 +70,7 @@ class VisionConfig:
         if not self.mlp_hidden_dim:
             object.__setattr__(self, "mlp_hidden_dim", int(self.embed_dim * self.mlp_ratio))
         _check_positive(self)
+        _check_layers("depth", self.depth)
         _check_divides("patch_size", self.patch_size, "img_size", self.img_size)
         _check_divides("num_heads", self.num_heads, "embed_dim", self.embed_dim)
         _check_divides("attn_pool_num_heads", self.attn_pool_num_heads, "embed_dim", self.embed_dim)
@@ -112,6 +114,7 @@ class TextConfig:
     def __post_init__(self) -> None:
         """Refuse sizes that fit no network."""
         _check_positive(self, besides=("pad_token_id",))
+        _check_layers("num_hidden_layers", self.num_hidden_layers)
         _check_divides("num_attention_heads", self.num_attention_heads, "hidden_size", self.hidden_size)
         if self.fusion_layer > self.num_hidden_layers:
             raise InvalidParameterError(
@@ -276,6 +279,12 @@ def _check_positive(record: Any, besides: tuple[str, ...] = ()) -> None:
     for one in fields(record):
         if one.name not in besides and not getattr(record, one.name) > 0:
             raise InvalidParameterError(f"{one.name} must be above 0; it is {getattr(record, one.name)!r}.")
+
+
+def _check_layers(name: str, value: int) -> None:
+    """Refuse a number of layers that no file holds, rather than build them for hours."""
+    if value > _MOST_LAYERS:
+        raise InvalidParameterError(f"{name} is at most {_MOST_LAYERS}; it is {value:,}.")
 
 
 def _check_divides(part: str, value: int, whole: str, total: int) -> None:

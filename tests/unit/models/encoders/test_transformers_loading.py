@@ -151,7 +151,7 @@ FAULTS = {
         lambda folder: (folder / "model.safetensors").write_bytes(struct.pack("<Q", 2**60) + b"{}"),
         "cannot be read",
     ),
-    "the weights would run code": (poison, "cannot be read"),
+    "the weights would run code": (poison, "something else than tensors"),
     "the configuration is cut short": (cut("config.json", 0.5), "JSON"),
     "the configuration is no object": (
         lambda folder: (folder / "config.json").write_text("[]"),

@@ -280,3 +280,9 @@ def test_errors__are_ours(folder):
     with pytest.raises(WorkbenchError) as raised:
         load(folder)
     assert raised.value.next_step
+
+
+@pytest.mark.parametrize("change", [torch.Tensor.to_sparse, lambda weight: weight.to("meta")])
+def test_load__a_weight_without_plain_data(save_pt, state, change):
+    with pytest.raises(CorruptedModelPackageError, match=r"vision_proj\.weight .* is sparse or has no data"):
+        load(save_pt({**state, "vision_proj.weight": change(state["vision_proj.weight"])}))

@@ -128,6 +128,8 @@ def edit(folder, change):
         (lambda config: config["text"].update(hidden_act="relu"), "hidden_act"),
         (lambda config: config["text"].update(fusion_layer=9), "fusion_layer 9"),
         (lambda config: config["text"].update(max_txt_l=100), "max_txt_l"),
+        (lambda config: config["vision"].update(depth=10**6), "depth is at most 1000"),
+        (lambda config: config["text"].update(num_hidden_layers=10**6), "num_hidden_layers is at most 1000"),
         (lambda config: config.update(image_std=[0.2, 0.2]), "image_std"),
         (lambda config: config.update(image_std=[0.2, 0.2, 0]), "image_std"),
         (lambda config: config.update(proj_dim=0), "proj_dim"),
