@@ -129,6 +129,8 @@ class ConformanceReport:
     @property
     def _headline(self) -> str:
         """The result in one sentence."""
+        if any(check.name == "embeds something" and not check.passed for check in self.checks):
+            return f"{self.model_id}: no embedding model, so little was checked."
         count = len(self.faults)
         result = "conforms" if not count else f"has {count} fault{'s' if count > 1 else ''}"
         return f"{self.model_id} {result}."

@@ -39,7 +39,7 @@ def abilities_problems(probe: Probe) -> list[str]:
     model = probe.model
     kinds = [kind for kind in type(model).__mro__ if kind.__module__.startswith("models.")]
     kinds = [kind for kind in kinds if kind is not ModelInterface]
-    what = f"This is a {kinds[0].__name__}" if kinds else "It embeds no images, clips or texts"
+    what = f"It is of the kind {kinds[0].__name__}" if kinds else "It embeds no images, clips or texts"
     return [f"{what}: check_model looks at embedding models, so beyond its ids nothing was checked."]
 
 
