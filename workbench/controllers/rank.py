@@ -57,8 +57,10 @@ class RankController(Controller):
         self.embed = EmbedController.of(session)
         self._again = False
         self._offered: list[str] = []
+        self._ranked_with = ""
         session.observe(self._on_embeddings, names="embeddings")
         session.observe(self._show, names=["ranking", "classification", "clips"])
+        session.observe(self._on_choice, names="model_id")
         self._show()
 
     @property
@@ -137,12 +139,12 @@ class RankController(Controller):
             result = classify(model, embeddings, prompts, templates=templates)
         if session.embeddings is not embeddings:
             return
-        self.unknown = result.unknown_words
+        self.unknown, self._ranked_with = result.unknown_words, session.model_id
         setattr(session, name, result)
         self.stale = prompts != self.prompts
-        self._tell(len(prompts), len(embeddings))
+        self._tell(len(prompts), embeddings)
 
-    def _tell(self, prompts: int, clips: int) -> None:
+    def _tell(self, prompts: int, embeddings: Any) -> None:
         """Say what was ranked, and which words mean nothing to the model."""
         if self.unknown:
             words = sorted({word for words in self.unknown.values() for word in words})
@@ -155,6 +157,11 @@ class RankController(Controller):
             )
             return
         what = f"{prompts} prompt{'s' * (prompts != 1)}"
+        clips, total = len(embeddings), len(self.session.clips)
+        if embeddings.stopped and clips < total:
+            text = f"Stopped: {clips} of {total} clips are embedded; these are ranked for {what}."
+            self.session.say("warning", text, "Press Embed to go on with the others.")
+            return
         self.session.say("ok", f"Ranked {clips} clips for {what}.")
 
     def _on_embeddings(self, change: dict[str, Any]) -> None:
@@ -167,6 +174,11 @@ class RankController(Controller):
         """What is shown is no longer what is asked."""
         self.stale = bool(self.groups)
         self.hint = self._hint()
+
+    def _on_choice(self, _: Any) -> None:
+        """Say whose result is shown while another model is chosen."""
+        self.stale = bool(self.groups)
+        self._show()
 
     @observe("mode")
     def _on_mode(self, _: Any) -> None:
@@ -188,6 +200,9 @@ class RankController(Controller):
         else:
             self.groups = classification_groups(result, clips, self.top_k)
             self.heat = classification_heat(result)
+        if self._ranked_with not in ("", self.session.model_id):
+            note = {"subtitle": self._ranked_with, "detail": "ranked before another model was chosen"}
+            self.groups = tuple({**group, **note} for group in self.groups)
         self.hint = self._hint()
 
     def _hint(self) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from workbench import zeroshot
@@ -172,3 +174,25 @@ def test_rank__another_model_chosen_meanwhile_ranks_for_that_one(ranks, session,
     assert ranks.wait(WAIT_S)
     settle(ranks)
     assert session.ranking.space.model_id == "fake-gated"
+
+
+def test_choice__of_another_model_says_whose_result_is_shown(ranks, session, gated_model):
+    ranks.prompts = ["red"]
+    ranks.rank()
+    settle(ranks)
+    assert "subtitle" not in ranks.groups[0]
+    session.model_id = "fake-gated"
+    assert ranks.groups[0]["subtitle"] == "fake-color"
+    assert ranks.stale
+    session.model_id = "fake-color"
+    assert "subtitle" not in ranks.groups[0]
+
+
+def test_rank__what_a_stopped_run_left_is_counted(ranks, session):
+    ranks.prompts = ["red"]
+    ranks.embed.start()
+    settle(ranks)
+    session.embeddings = replace(session.embeddings[["red.png", "blue.png"]], stopped=True)
+    assert ranks.wait(WAIT_S)
+    assert session.status.text.startswith("Stopped: 2 of 4 clips are embedded")
+    assert "go on" in session.status.next_step
