@@ -25,6 +25,7 @@ from models.packaging.manifest import MANIFEST_NAME, is_safe_path
 from models.registry import registered_cards
 
 _PATH = re.compile(r"^(\.{1,2}$|\.{1,2}[/\\]|~|/|\\|[A-Za-z]:[/\\])")
+_LONGEST = 255  # bytes of one name in a path
 _HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -92,6 +93,7 @@ def find_target(
         InvalidParameterError: If it is neither a string nor a path.
     """
     said = stated or Stated()
+    _refuse_no_name(model_name_or_path)
     if isinstance(model_name_or_path, os.PathLike):
         return _target_of_path(Path(model_name_or_path), said)
     if not isinstance(model_name_or_path, str) or not model_name_or_path.strip():
@@ -126,6 +128,15 @@ def _listed(card: ModelCard, model_dir: str | Path | None) -> ModelCard:
         return _completed(card, [_home(card, model_dir)]) if here else card
     except ModelPackageError:
         return card  # asking for this model by its id says what is wrong
+
+
+def _refuse_no_name(name: Any) -> None:
+    """Refuse what no system takes as the name of a file."""
+    text = os.fsdecode(name) if isinstance(name, str | os.PathLike) else ""
+    if "\0" in text or any(
+        len(part.encode("utf-8", "replace")) > _LONGEST for part in re.split(r"[/\\]", text)
+    ):
+        raise InvalidParameterError(f"{text[:60]!r} can be neither a model id nor a path.")
 
 
 def _path_of(address: str) -> Path:

@@ -454,3 +454,11 @@ def test_list_available_models__a_card_tells_what_its_package_says(tmp_path):
         "MIT",
         models.packages.ModelPackage.open(tmp_path).manifest.revision,
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 10_000, "./" + "x" * 300, Path("a\0b"), "./a\0b", "me/" + "\u00e9" * 200]
+)
+def test_from_pretrained__what_can_be_no_name(name):
+    with pytest.raises(InvalidParameterError, match="neither a model id nor a path"):
+        AutoModel.from_pretrained(name)
