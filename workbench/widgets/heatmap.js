@@ -150,11 +150,11 @@ class HeatmapView {
     pen.fillStyle = color.ink;
     const numbers = this.cellWidth >= NUMBERS_FROM;
     const middle = box.x + box.width / 2;
-    if (numbers) pen.fillText(score.toFixed(2), middle, box.y + box.height * (best ? 0.6 : 0.52));
+    if (numbers) pen.fillText(score.toFixed(2), middle + (best ? 3 * ratio : 0), box.y + box.height * 0.52);
     if (!best) return;
-    const radius = Math.min(3 * ratio, box.width / 2);
+    const radius = Math.min((numbers ? 2.5 : 3) * ratio, box.width / 2);
     pen.beginPath();
-    pen.arc(middle, box.y + (numbers ? 5 * ratio : box.height / 2), numbers ? 2 * ratio : radius, 0, 7);
+    pen.arc(numbers ? box.x + 5 * ratio : middle, box.y + box.height / 2, radius, 0, 7);
     pen.fill();
   }
 
