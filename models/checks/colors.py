@@ -61,8 +61,6 @@ def known_answer_problems(probe: Probe) -> list[str]:
 def color_order_problems(probe: Probe) -> list[str]:
     """Nothing shows that red and blue are swapped on their way to the network."""
     side = need(probe.pictures)
-    if probe.answers_hold:
-        raise NotApplicableError  # these decide
     if _swapped_answers(probe):
         return [f"With red and blue swapped it gives the known answers: it swaps these channels. {_MEND}"]
     texts, named = probe.side("texts"), None
@@ -74,7 +72,7 @@ def color_order_problems(probe: Probe) -> list[str]:
         return []
     pixels = pixels_seen(probe)
     if pixels is None:
-        raise NotApplicableError("Nothing shows in which order the colours reach the network.")
+        raise _unseen(probe, "Nothing shows in which order the colours reach the network.")
     if pixels.order == "BGR" and str(getattr(probe.model, "channel_order", "RGB")).upper() != "BGR":
         trained = "A network that was trained on BGR says so: channel_order = 'BGR'."
         return [f"BGR reaches the network: red and blue channels are swapped. {_MEND} {trained}"]
@@ -82,15 +80,17 @@ def color_order_problems(probe: Probe) -> list[str]:
 
 
 def normalisation_problems(probe: Probe) -> list[str]:
-    """The mean and std that are used are those that the package or the model states."""
+    """The mean and std that are used are those that the package or the model states.
+
+    Known answers do not settle it: a first load may have recorded what a wrong std gave, and a
+    network that normalises its inputs itself hides a small difference in their tolerance.
+    """
     need(probe.pictures)
-    if probe.answers_hold:
-        raise NotApplicableError  # these decide
     pixels, stated = pixels_seen(probe), stated_normalisation(probe.model)
     if pixels is None:
-        raise NotApplicableError("Nothing shows which mean and std are used.")
+        raise _unseen(probe, "Nothing shows which mean and std are used.")
     if stated is None:
-        return _unstated(pixels)
+        return _unstated(probe, pixels)
     where, mean, std = stated
     if pixels.is_close(mean, std) or (pixels.order == "BGR" and pixels.is_close(mean[::-1], std[::-1])):
         return []
@@ -158,7 +158,12 @@ def _threshold(probe: Probe) -> float:
     return _LOW_SAME if probe.low_precision else SAME
 
 
-def _unstated(pixels: Pixels) -> list[str]:
+def _unseen(probe: Probe, what: str) -> NotApplicableError:
+    """Say that nothing was seen, unless known answers came out: then nothing is open."""
+    return NotApplicableError() if probe.answers_hold else NotApplicableError(what)
+
+
+def _unstated(probe: Probe, pixels: Pixels) -> list[str]:
     """Judge a normalisation that nothing states: only a usual one with its colours turned round is wrong."""
     backwards = pixels.mean[::-1], pixels.std[::-1]
     for name, (mean, std) in RECIPES.items():
@@ -168,9 +173,10 @@ def _unstated(pixels: Pixels) -> list[str]:
                 f"The network gets {pixels}: the values of {name}, in the order B, G, R. Turn them round."
             ]
     known = f", the values of {pixels.recipe}" if pixels.recipe else ""
-    raise NotApplicableError(
+    raise _unseen(
+        probe,
         f"The network gets {pixels}{known}; no known answers and no preprocessor_config.json say "
-        "whether that is right."
+        "whether that is right.",
     )
 
 

@@ -1,5 +1,7 @@
 """Each fault that a model can have, planted in a good one: check_model must find and name it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,10 @@ import torch
 from models.auto import AutoModel
 from models.conformance import check_model
 from models.errors import ModelNotReadyError
+from models.families.clip.model import CLIPEmbedder
+from models.families.clip.tiny import make_tiny_package
 from models.inputs import as_rgb_clips
+from models.known_answers import record_known_answers
 from models.registry import register_model, unregister_model
 from tests.fakes import MeanColorModel, MotionModel
 from tests.tiny_torch import TinyNetwork, TinyTorchModel
@@ -364,3 +369,24 @@ def test_planted_fault__a_loader_refuses_other_answers_too(tiny_package):
             AutoModel.from_pretrained(tiny_package.directory)
     finally:
         unregister_model("tiny", "embedding", "torch")
+
+
+@pytest.mark.parametrize(("planted", "check"), [("swapped", "colour order"), ("std", "normalisation")])
+def test_planted_fault__is_found_although_a_first_load_recorded_its_answers(tmp_path, planted, check):
+    class Planted(CLIPEmbedder):
+        def preprocess_clip(self, frames):
+            pixels = super().preprocess_clip(frames)
+            return pixels.flip(1) if planted == "swapped" else pixels
+
+        def _load(self, folder):
+            parts = super()._load(folder)
+            wrong = replace(parts.preprocessing, std=(0.229, 0.224, 0.225))
+            return replace(parts, preprocessing=wrong) if planted == "std" else parts
+
+    model = Planted.from_pretrained(make_tiny_package(tmp_path).directory)
+    model.known_answers = tuple(
+        record_known_answers(model, texts=["a cat"], clips=[("ramp", (8, 40, 56, 3))])
+    )
+    report = check_model(model, unload=False)
+    assert report.check("known answers").passed
+    assert [found.name for found in report.faults] == [check]
