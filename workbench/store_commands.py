@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.reprs import readable_size
+from workbench.errors import InvalidParameterError, SourceNotFoundError
 from workbench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -134,6 +135,11 @@ def search(
     from workbench.media.images import read_image
 
     terminal = Terminal(as_json=as_json)
+    if text is None and image is None and not like:
+        raise InvalidParameterError(
+            "Nothing was asked for.",
+            next_step='Type the words: workbench search "a red car" --store STORE; or use --image or --like.',
+        )
     opened = _open(store)
     chosen = _chosen(opened, space)
     found = opened.search(
@@ -158,7 +164,6 @@ def search(
 
 def _open(folder: Path) -> "EmbeddingStore":
     """Open a store that must be there."""
-    from workbench.errors import SourceNotFoundError
     from workbench.store import EmbeddingStore
 
     if not folder.expanduser().is_dir():

@@ -67,6 +67,13 @@ def test_search__by_words_and_by_clip(run, store):
     assert hits[0]["key"] not in out.split()[3:]
 
 
+def test_search__for_nothing_says_what_to_type(run, store):
+    code, _, err = run("search", "--store", store)
+    assert code == 1
+    assert "Nothing was asked for" in err
+    assert "--image" in err
+
+
 def test_search__a_filter_that_cannot_be_used(run, store):
     code, _, err = run("search", "x", "--store", store, "--where", "colour == 1")
     assert code == 1
