@@ -157,7 +157,11 @@ def check_model(model: Any, *, unload: bool = True) -> ConformanceReport:
         >>> check_model(AutoModel.from_pretrained("workbench/spriteclip-tiny", device="cpu")).passed
         True
     """
-    probe = Probe.of(model)
+    try:
+        probe = Probe.of(model)
+    except Exception as error:  # an attribute that raises anything but AttributeError
+        seen = Check("attributes", passed=False, detail=f"Reading one raised {type(error).__name__}: {error}")
+        return ConformanceReport(type(model).__name__, (seen,))
     wanted = (*_CHECKS, *(_UNLOAD_CHECKS if unload and probe.sides else ()))
     checks = [_run(name, kind, function, probe) for name, kind, function in wanted]
     return ConformanceReport(probe.name, tuple(check for check in checks if check is not None))

@@ -101,10 +101,9 @@ def new(
 def _check_name(name: str, folder: Path) -> None:
     """Refuse a name that is no module's, that hides one, or that is taken."""
     if not _NAME.fullmatch(name) or keyword.iskeyword(name):
-        better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "my_model"
         raise InvalidParameterError(
             f"{name!r} cannot name a family: 2 to 40 lower-case letters, digits, _; a letter first.",
-            next_step=f"For example: workbench models new {better if better[0].isalpha() else 'my_model'}",
+            next_step=f"For example: workbench models new {_near(name)}",
         )
     if folder.exists():
         raise InvalidParameterError(
@@ -117,6 +116,13 @@ def _check_name(name: str, folder: Path) -> None:
             f"{name!r} is the name of an installed Python module, which the new folder would hide.",
             next_step=f"For example: workbench models new {name}_model",
         )
+
+
+def _near(name: str) -> str:
+    """A name that is allowed, as near to a refused one as can be."""
+    better = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40].rstrip("_")
+    better = f"{better}_model" if keyword.iskeyword(better) else better
+    return better if _NAME.fullmatch(better) else "my_model"
 
 
 def _filled(source: str, name: str, package: str, class_name: str) -> str:

@@ -304,6 +304,16 @@ def test_a_model_whose_setup_fails_late__is_a_report_and_no_crash():
     assert "ModelNotReadyError: not yet" in check_model(Never()).check("shape").detail
 
 
+def test_a_model_whose_attributes_raise__is_a_report_and_no_crash():
+    class Broken:
+        def __getattr__(self, name):
+            raise KeyError(name)
+
+    report = check_model(Broken())
+    assert [found.name for found in report.faults] == ["attributes"]
+    assert "KeyError" in str(report)
+
+
 def test_not_ready__is_said_or_not_and_no_fault(tiny_package):
     said = report_of(TinyTorchModel, tiny_package).check("says when it is not ready")
     assert (said.kind, said.verdict) == ("property", "yes")

@@ -64,13 +64,16 @@ def test_write_new_model__says_nothing_that_is_left_to_fill_in(checkout):
         )
 
 
-@pytest.mark.parametrize("name", ["My-Clip", "9lives", "class", "../up", "a", "", "with space", "./here"])
+@pytest.mark.parametrize(
+    "name", ["My-Clip", "9lives", "class", "../up", "a", "", "with space", "./here", "Ünï", "x" * 99]
+)
 def test_write_new_model__refuses_what_is_no_name(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidParameterError, match="cannot name a family") as error:
         write_new_model(name)
     assert "workbench models new" in error.value.next_step
     assert list(tmp_path.iterdir()) == []
+    write_new_model(error.value.next_step.split()[-1])  # what it proposes is allowed
 
 
 @pytest.mark.parametrize(
