@@ -46,6 +46,7 @@ class EmbedController(Controller):
         self._stop: Future[None] = Future()
         session.observe(self._plan, names=["clips", "model", "model_id", "embeddings"])
         session.observe(self._on_clips, names="clips")
+        session.observe(self._on_choice, names="model_id")
         self._plan()
 
     def start(self) -> "Future[Any]":
@@ -205,9 +206,19 @@ class EmbedController(Controller):
         """A job for clips that are gone is of no use."""
         self.skipped = ()
         if not self.busy:
-            self.fraction, self.progress_text = 0.0, ""
+            self._forget_job()
         elif not self._keys <= set(self.session.clips.keys):
             self.stop()
+
+    def _on_choice(self, _: Any) -> None:
+        """What the last job did was done with another model."""
+        if not self.busy:
+            self.skipped = ()
+            self._forget_job()
+
+    def _forget_job(self) -> None:
+        """Show an empty bar."""
+        self.fraction, self.progress_text = 0.0, ""
 
     def _plan(self, _: Any = None) -> None:
         """Say what Embed would do now."""

@@ -201,3 +201,13 @@ def test_start__a_model_without_vectors_says_what_to_choose(embed, session, pict
     assert session.status.level == "error"
     assert "choose" in session.status.next_step
     assert embed.progress_text == ""
+
+
+def test_choice__of_another_model_empties_the_bar(embed, session, pictures, gated_model):
+    session.clips = pictures
+    embed.start().result(GATE_S)
+    assert embed.wait(GATE_S)
+    assert embed.fraction == 1.0
+    session.model_id = "fake-gated"
+    assert embed.fraction == 0.0
+    assert embed.progress_text == ""
