@@ -43,6 +43,7 @@ _WEIGHTS = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+_FLOATS = ("F64", "F32", "F16", "BF16")
 _LEFT_OVER = (r"(.*\.)?position_ids",)  # a buffer that old checkpoints stored; it is counted, not learnt
 _quiet = threading.RLock()
 
@@ -244,7 +245,13 @@ def _check_all_loaded(folder: Path, found: dict[str, Any], left_over: Sequence[s
     """Refuse a network of which some weights did not come from the files."""
     unused = [name for name in found["unexpected_keys"] if not re.fullmatch("|".join(left_over), name)]
     shapes = [f"{name} {list(stored)} for {list(want)}" for name, stored, want in found["mismatched_keys"]]
-    problems = {"missing": found["missing_keys"], "of another shape": shapes, "left over": unused}
+    quantised = [name for name in _whole_numbers(folder) if not re.fullmatch("|".join(left_over), name)]
+    problems = {
+        "missing": found["missing_keys"],
+        "of another shape": shapes,
+        "left over": unused,
+        "no floats": quantised,
+    }
     said = [f"{kind}: {_some(sorted(names))}" for kind, names in problems.items() if names]
     said += [str(message) for message in found.get("error_msgs", ())]
     if said:
@@ -252,6 +259,17 @@ def _check_all_loaded(folder: Path, found: dict[str, Any], left_over: Sequence[s
             f"The weights in {folder} do not fit its configuration ({'; '.join(said)}).",
             next_step=_FRESH_COPY,
         )
+
+
+def _whole_numbers(folder: Path) -> list[str]:
+    """Weights stored in another format than floats, which would be read as if they were those."""
+    from safetensors import safe_open
+
+    found = []
+    for path in folder.glob("model*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            found += [name for name in file.keys() if file.get_slice(name).get_dtype() not in _FLOATS]  # noqa: SIM118
+    return found
 
 
 def _some(names: Sequence[str]) -> str:

@@ -109,6 +109,12 @@ def grow(name):
     )
 
 
+def quantise(name):
+    return lambda folder: change_weights(
+        folder, lambda weights: weights.update({name: (weights[name] * 100).to(torch.int8)})
+    )
+
+
 def add(name):
     return lambda folder: change_weights(folder, lambda weights: weights.update({name: torch.zeros(3)}))
 
@@ -140,6 +146,7 @@ FAULTS = {
     "a weight is missing": (drop("visual_projection.weight"), "missing: visual_projection.weight"),
     "the scale is missing": (drop("logit_scale"), "missing: logit_scale"),
     "a weight has another shape": (grow("text_projection.weight"), r"text_projection.weight \[48, 32\]"),
+    "a weight is quantised": (quantise("text_projection.weight"), "no floats: text_projection.weight"),
     "a weight is left over": (add("classifier.weight"), "left over: classifier.weight"),
     "the weights are cut short": (cut("model.safetensors", 0.5), "cannot be read"),
     "the weights are empty": (cut("model.safetensors", 0), "cannot be read"),
