@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from models.encoders.preprocessing import ImagePreprocessing
+from models.encoders.transformers_checks import check_all_loaded, check_layers, check_weights_are_there
 from models.encoders.transformers_towers import HubTokens, TransformersTowers, feature_rows
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
-from models.packaging.manifest import is_safe_path
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -37,13 +36,6 @@ __all__ = [
 ]
 
 _FRESH_COPY = "Put a fresh copy of the package there."
-_WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-_FLOATS = ("F64", "F32", "F16", "BF16")
 _LEFT_OVER = (r"(.*\.)?position_ids",)  # a buffer that old checkpoints stored; it is counted, not learnt
 _quiet = threading.RLock()
 
@@ -89,7 +81,8 @@ def read_config(folder: Path, model_types: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         PackageNotFoundError: If it is missing.
-        CorruptedModelPackageError: If it is unreadable or describes another kind of network.
+        CorruptedModelPackageError: If it is unreadable, or describes another kind of network or
+            one that no file can hold.
     """
     config = read_json(folder, "config.json")
     found = config.get("model_type")
@@ -99,6 +92,7 @@ def read_config(folder: Path, model_types: Sequence[str]) -> dict[str, Any]:
             f"{' or '.join(map(repr, model_types))} is expected here.",
             next_step="Load it as the architecture that it is, or put the right files there.",
         )
+    check_layers(folder, config)
     return config
 
 
@@ -163,7 +157,7 @@ def load_network(
         CorruptedModelPackageError: If the files are damaged or do not fit the configuration.
     """
     read_config(folder, model_types)
-    _check_weights_are_there(folder)
+    check_weights_are_there(folder, read_json)
     try:
         with quietly():
             network, found = model_class.from_pretrained(
@@ -180,7 +174,7 @@ def load_network(
             f"The weights or the configuration in {folder} cannot be read: {_one_line(error)}",
             next_step=_FRESH_COPY,
         ) from error
-    _check_all_loaded(folder, found, (*_LEFT_OVER, *left_over))
+    check_all_loaded(folder, found, (*_LEFT_OVER, *left_over))
     return network.eval().requires_grad_(requires_grad=False)
 
 
@@ -221,60 +215,6 @@ def load_tokenizer(tokenizer_class: Any, folder: Path, *, max_length: int, vocab
             next_step=_FRESH_COPY,
         )
     return HubTokens(tokenizer, max_length)
-
-
-def _check_weights_are_there(folder: Path) -> None:
-    """Refuse a folder without weights, and an index of weights that lie elsewhere."""
-    present = [name for name in _WEIGHTS if (folder / name).is_file()]
-    if not present:
-        raise PackageNotFoundError(
-            f"No weights are in {folder}; expected is one of {', '.join(_WEIGHTS)}.",
-            next_step="Download the package again, or correct the path.",
-        )
-    places = read_json(folder, present[0]).get("weight_map") if present[0].endswith(".json") else {}
-    named = set(places.values()) if isinstance(places, dict) else {None}
-    for name in named:
-        if not isinstance(name, str) or not is_safe_path(name) or not (folder / name).is_file():
-            raise CorruptedModelPackageError(
-                f"{folder / present[0]} names weights that are not in the folder: {name!r}.",
-                next_step=_FRESH_COPY,
-            )
-
-
-def _check_all_loaded(folder: Path, found: dict[str, Any], left_over: Sequence[str]) -> None:
-    """Refuse a network of which some weights did not come from the files."""
-    unused = [name for name in found["unexpected_keys"] if not re.fullmatch("|".join(left_over), name)]
-    shapes = [f"{name} {list(stored)} for {list(want)}" for name, stored, want in found["mismatched_keys"]]
-    quantised = [name for name in _whole_numbers(folder) if not re.fullmatch("|".join(left_over), name)]
-    problems = {
-        "missing": found["missing_keys"],
-        "of another shape": shapes,
-        "left over": unused,
-        "no floats": quantised,
-    }
-    said = [f"{kind}: {_some(sorted(names))}" for kind, names in problems.items() if names]
-    said += [str(message) for message in found.get("error_msgs", ())]
-    if said:
-        raise CorruptedModelPackageError(
-            f"The weights in {folder} do not fit its configuration ({'; '.join(said)}).",
-            next_step=_FRESH_COPY,
-        )
-
-
-def _whole_numbers(folder: Path) -> list[str]:
-    """Weights stored in another format than floats, which would be read as if they were those."""
-    from safetensors import safe_open
-
-    found = []
-    for path in folder.glob("model*.safetensors"):
-        with safe_open(path, framework="pt") as file:
-            found += [name for name in file.keys() if file.get_slice(name).get_dtype() not in _FLOATS]  # noqa: SIM118
-    return found
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few of many names."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _one_line(error: BaseException) -> str:

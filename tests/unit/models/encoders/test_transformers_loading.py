@@ -159,6 +159,12 @@ FAULTS = {
         "cannot be read",
     ),
     "the weights would run code": (poison, "something else than tensors"),
+    "the configuration has a million layers": (
+        lambda folder: (folder / "config.json").write_text(
+            '{"model_type": "clip", "vision_config": {"num_hidden_layers": 1000000}}'
+        ),
+        "1,000,000 layers",
+    ),
     "the configuration is cut short": (cut("config.json", 0.5), "JSON"),
     "the configuration is no object": (
         lambda folder: (folder / "config.json").write_text("[]"),
