@@ -205,8 +205,20 @@ def _without_package(target: Target, backend: BackendType, entry: RegistryEntry)
     name = card.model_id if home else f"{card.model_id.rpartition('/')[2]}--{backend}"
     broken = next((one.problem for one in target.unusable if one.name == name), None)
     remote = home and card.source == "hub" and target.missing is not None
-    problem = broken or (target.missing if home and not remote else None)
+    problem = broken or (target.missing if home and not remote else _beside(target, backend))
     return Offer(card, backend, entry, unusable=problem, remote=remote, absent=not remote and problem is None)
+
+
+def _beside(target: Target, backend: BackendType) -> ModelPackageError | None:
+    """Say that an export lies beside a folder that was named by its path: a path is one package."""
+    for package in target.packages:
+        folder = package.directory.with_name(f"{package.directory.name}--{backend}")
+        if (folder / "manifest.json").is_file():
+            return PackageNotFoundError(
+                f"A path names one package. The one for this backend is {folder}.",
+                next_step="Give that path, or the model's id with model_dir.",
+            )
+    return None
 
 
 def _candidate(offer: Offer, demands: Demands, runtime: Runtime) -> Candidate:

@@ -238,6 +238,14 @@ def test_unusable__a_broken_exported_package_harms_nobody(packages):
     assert "holds 'tiny' for 'torch'" in str(described)
 
 
+def test_a_path__is_one_package_and_says_what_lies_beside_it(packages):
+    described = AutoModel.describe(packages / "org" / "tiny", device="cpu")
+    assert described.chosen.backend == "torch"
+    assert verdicts(described)["onnx"] == (False, ("package",))
+    assert f"{packages / 'org' / 'tiny--onnx'}" in str(described)
+    assert "export_package" not in str(described)
+
+
 def test_fall_back__to_the_next_package(packages, caplog):
     caplog.set_level("INFO", logger="models")
     with pytest.warns(UserWarning, match="in place of"):
