@@ -201,8 +201,8 @@ class RankController(Controller):
             self.groups = classification_groups(result, clips, self.top_k)
             self.heat = classification_heat(result)
         if self._ranked_with not in ("", self.session.model_id):
-            note = {"subtitle": self._ranked_with, "detail": "ranked before another model was chosen"}
-            self.groups = tuple({**group, **note} for group in self.groups)
+            whose = f"ranked with {self._ranked_with}"
+            self.groups = tuple({**group, "subtitle": whose} for group in self.groups)
         self.hint = self._hint()
 
     def _hint(self) -> str:

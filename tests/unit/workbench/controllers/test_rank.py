@@ -182,7 +182,7 @@ def test_choice__of_another_model_says_whose_result_is_shown(ranks, session, gat
     settle(ranks)
     assert "subtitle" not in ranks.groups[0]
     session.model_id = "fake-gated"
-    assert ranks.groups[0]["subtitle"] == "fake-color"
+    assert ranks.groups[0]["subtitle"] == "ranked with fake-color"
     assert ranks.stale
     session.model_id = "fake-color"
     assert "subtitle" not in ranks.groups[0]
