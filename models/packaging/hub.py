@@ -105,7 +105,7 @@ class HuggingFaceHub:
         """
         url = self._url(model_id, commit, file)
         page = f"{self.endpoint}/{model_id}"
-        return lambda start: self._open(url, start, commit, f"{file.path} of {model_id}", page)
+        return lambda start: self._open(url, start, commit, file, f"{file.path} of {model_id}", page=page)
 
     def _url(self, model_id: str, commit: str, file: RemoteFile) -> str:
         """Address of a file."""
@@ -134,7 +134,7 @@ class HuggingFaceHub:
 
     @contextmanager
     def _open(
-        self, url: str, start: int, commit: str, what: str, page: str
+        self, url: str, start: int, commit: str, file: RemoteFile, what: str, *, page: str
     ) -> Generator[FileStream, None, None]:
         """Open a file; follow redirects, with the login for the hub itself only."""
         headers = {
@@ -157,6 +157,7 @@ class HuggingFaceHub:
                     url, headers = redirected(url, response.headers.get("location", ""), headers, what)
                     continue
                 _check_storage(response, url, self.endpoint, what)
+                _check_tag(response, file.etag, what)
                 stream = file_stream(response, start, what, page)
                 if stream is not None:
                     yield stream
@@ -175,6 +176,13 @@ def _check_commit(stated: str, commit: str, what: str) -> None:
     """See that the hub sends the commit that was asked for."""
     if stated != commit:
         raise HubAnswerError(f"The hub sends {what} of commit {stated}, not of {commit}.")
+
+
+def _check_tag(response: Any, announced: str, what: str) -> None:
+    """See that a file without a hash is still the one that was announced."""
+    stated = response.headers.get("etag", "").lower().removeprefix("w/").strip('" ')
+    if announced and stated and stated != announced:
+        raise HubAnswerError(f"The hub sends another version of {what} than it announced.")
 
 
 def _check_storage(response: Any, url: str, endpoint: str, what: str) -> None:

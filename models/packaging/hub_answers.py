@@ -67,6 +67,7 @@ def headed_file(path: str, head: Any) -> RemoteFile:
         size=head.size if isinstance(head.size, int) else -1,
         sha256=etag if _SHA256.match(etag) else None,
         git_oid=etag if _GIT_OID.match(etag) else None,
+        etag="" if _SHA256.match(etag) or _GIT_OID.match(etag) else etag,
     )
 
 

@@ -43,13 +43,15 @@ class RemoteFile:
         size: Bytes; -1 while the hub has not said.
         sha256: Hash of the content, for large files; None when the hub has another one only.
         git_oid: Object id in git, for small files. Of weights one of the two must be known; a text
-            without either is held to its size and its form.
+            without either is held to its size, its form and its tag.
+        etag: What the hub calls this content, where that is no hash; "" otherwise.
     """
 
     path: str
     size: int
     sha256: str | None = None
     git_oid: str | None = None
+    etag: str = ""
 
     @property
     def verifiable(self) -> bool:

@@ -233,6 +233,24 @@ def test_commit__a_file_of_another_one(hub, commit):
     refuses(HubAnswerError, "c" * 40)
 
 
+def test_api__a_text_without_a_checksum_that_changes_in_between(hub, commit):
+    def plain(request, answer):
+        if request.path.startswith("/api/") and "/tree/" not in request.path:
+            names = [{"rfilename": name} for name in FILES]
+            return as_json({"id": "org/tiny", "sha": commit, "siblings": names})
+        if "/tree/" in request.path:
+            return refused(404, "", "Not found")
+        if "vocab.txt" not in request.path:
+            return None
+        body = b"b\na\n" if request.method == "GET" else answer.body
+        return replace(answer, body=body, headers={**answer.headers, "ETag": f'"{request.method}"'})
+
+    hub.rules.append(plain)
+    with pytest.raises(HubAnswerError, match="another version of vocab"):
+        download_package(CARD)
+    assert not is_installed(CARD)
+
+
 def test_commit__the_head_of_a_file_of_another_one(hub, commit):
     def names_only(request, answer):
         if request.path.startswith("/api/") and "/tree/" not in request.path:
