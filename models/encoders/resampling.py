@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["RESAMPLING", "resize_uint8", "resize_window", "shared_tensor"]
 
 _UNIT = 2.0**22  # PIL's weights are whole numbers of this part
+# Up to this side of the result PIL's own arithmetic is taken: torch's coarser weights would show in wide
+# kernels, and a small result is cheap either way.
+_EXACT_SIDE = 96
 
 
 class _Shared:
@@ -71,6 +74,8 @@ def resize_uint8(frames: torch.Tensor, size: tuple[int, int], resample: str = "b
     height, width = size
     if tuple(view.shape[2:]) == (height, width):
         return view
+    if max(size) <= _EXACT_SIDE:
+        return resize_window(frames, size, (slice(0, height), slice(0, width)), resample)
     if _vertical_first(frames.shape[1:3], size):
         view = functional.interpolate(view, size=(height, view.shape[3]), mode=resample, antialias=True)
     return functional.interpolate(view, size=(height, width), mode=resample, antialias=True)

@@ -96,3 +96,18 @@ def test_shared_tensor__keeps_a_read_only_array_alive():
     tensor = shared_tensor(np.frombuffer(bytes(range(256)) * 4096, np.uint8))
     _ = [bytes(2**20) for _ in range(3)]  # would reuse memory that was let go
     assert torch.equal(tensor[:256], torch.arange(256, dtype=torch.uint8))
+
+
+@NEWER_PILLOW
+@pytest.mark.parametrize("resample", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("size", [(96, 96), (33, 45), (32, 32), (5, 90)])
+@pytest.mark.parametrize("shape", [(240, 320), (481, 77), (20, 700), (64, 64)])
+def test_resize__a_small_result_is_pil_s_to_the_last_bit(shape, size, resample):
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    ramp = columns * 255 // shape[1]
+    hard = (columns // 9 + rows // 7) % 2 * 255
+    noise = np.random.default_rng(0).integers(0, 256, shape)
+    picture = np.stack([ramp, hard, noise], axis=-1).astype(np.uint8)
+    ours = resize_uint8(torch.from_numpy(picture[None]), size, resample)[0].permute(1, 2, 0).numpy()
+    filter_ = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}[resample]
+    assert np.array_equal(ours, np.asarray(Image.fromarray(picture).resize(size[::-1], filter_)))
