@@ -28,6 +28,8 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     try:
         write(Path(name))
+        with Path(name).open("rb+") as file:
+            os.fsync(file.fileno())  # the rename must not reach the disk before the content
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)

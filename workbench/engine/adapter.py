@@ -123,7 +123,7 @@ class AdaptedModel:
 
     def checked(self, output: Any, count: int) -> np.ndarray:
         """Turn a model's output into float32 (N, D), or say what is wrong with it."""
-        rows = _as_array(output)
+        rows = as_array(output)
         dim = self.embedding_dim
         if rows.ndim != 2 or rows.shape[0] != count or (dim and rows.shape[1] != dim):
             raise ModelOutputError(
@@ -223,7 +223,7 @@ def load_if_named(model: Any) -> Any:
     return AutoModel.from_pretrained(model)
 
 
-def _as_array(output: Any) -> np.ndarray:
+def as_array(output: Any) -> np.ndarray:
     """Bring a tensor of any device and type, or anything like an array, to float32."""
     if hasattr(output, "detach"):
         output = output.detach().float().cpu().numpy()

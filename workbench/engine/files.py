@@ -1,15 +1,11 @@
 """Embeddings as files: Parquet or NPZ, written whole or not at all, read without running anything."""
 
-import contextlib
 import json
-import os
-import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Generator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +13,10 @@ from models.base import EmbeddingSpace
 from workbench.engine.embeddings import Embeddings
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
+from workbench.files import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA_VERSION = 1
 METADATA_KEY = b"embedding_workbench"
@@ -45,8 +45,7 @@ def save_embeddings(embeddings: Embeddings, path: str | Path) -> Path:
     write = {".parquet": _write_parquet, ".npz": _write_npz}[_format_of(path)]
     if not path.parent.is_dir():
         raise InvalidParameterError(f"Cannot write {path}: there is no folder {path.parent}.")
-    with _whole_file(path) as file:
-        write(embeddings, file)
+    write_file(path, lambda part: write(embeddings, part))
     return path
 
 
@@ -100,20 +99,6 @@ def _format_of(path: Path) -> str:
     return path.suffix.lower()
 
 
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Generator[BinaryIO, None, None]:
-    """Write beside the target and rename at the end, so that no reader ever sees half a file."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with temporary.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _facts(embeddings: Embeddings) -> str:
     """Everything but rows, keys and paths, as JSON."""
     return json.dumps(
@@ -151,7 +136,7 @@ def _from_parts(facts: dict[str, Any], vectors: np.ndarray, keys: list[str], pat
     )
 
 
-def _write_parquet(embeddings: Embeddings, file: BinaryIO) -> None:
+def _write_parquet(embeddings: Embeddings, path: Path) -> None:
     """One row per clip: key, path, vector."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -165,7 +150,7 @@ def _write_parquet(embeddings: Embeddings, file: BinaryIO) -> None:
             "vector": pa.FixedSizeListArray.from_arrays(flat, width),
         }
     )
-    pq.write_table(table.replace_schema_metadata({METADATA_KEY: _facts(embeddings).encode()}), file)
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: _facts(embeddings).encode()}), path)
 
 
 def _read_parquet(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
@@ -189,15 +174,16 @@ def _read_parquet(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
     return text, vectors, table.column("key").to_pylist(), table.column("path").to_pylist()
 
 
-def _write_npz(embeddings: Embeddings, file: BinaryIO) -> None:
+def _write_npz(embeddings: Embeddings, path: Path) -> None:
     """Four arrays: vectors, keys, paths and the facts as text."""
-    np.savez(
-        file,
-        vectors=embeddings.vectors,
-        keys=np.array(_texts(embeddings.keys), dtype=np.str_),
-        paths=np.array(_texts(embeddings.paths), dtype=np.str_),
-        embedding_workbench=np.array(_facts(embeddings)),
-    )
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            vectors=embeddings.vectors,
+            keys=np.array(_texts(embeddings.keys), dtype=np.str_),
+            paths=np.array(_texts(embeddings.paths), dtype=np.str_),
+            embedding_workbench=np.array(_facts(embeddings)),
+        )
 
 
 def _read_npz(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:

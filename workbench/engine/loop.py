@@ -85,6 +85,18 @@ class Batch(Generic[T]):
     model_s: float
 
 
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cut items into lists of at most ``size``, in order; read only as far as needed.
+
+    Example:
+        >>> list(chunks("abcde", 2))
+        [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    source = iter(items)
+    while chunk := list(islice(source, size)):
+        yield chunk
+
+
 def prefetch(
     items: Iterable[T], prepare: Callable[[T], R], *, workers: int, ahead: Callable[[], int], stop: StopSignal
 ) -> Generator[R, None, None]:

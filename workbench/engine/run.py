@@ -1,16 +1,15 @@
 """One embedding run: from clips to rows, in whatever thread calls it."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
 from workbench.engine.clip_ids import stored_id
-from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
+from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batches
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
@@ -119,7 +118,7 @@ class EmbedRun:
         if self._store is None:
             return places
         missing: list[int] = []
-        for chunk in _chunks(places, LOOKUP_SIZE):
+        for chunk in chunks(places, LOOKUP_SIZE):
             if self._stop.is_set:
                 return []
             missing += self._look_up(self._store, chunk)
@@ -183,10 +182,3 @@ class EmbedRun:
             clips=[clips[place] for place in places],
             provenance=self.provenance,
         )
-
-
-def _chunks(values: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """Cut a sequence into lists of at most ``size``."""
-    source = iter(values)
-    while chunk := list(islice(source, size)):
-        yield chunk

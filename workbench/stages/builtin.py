@@ -1,18 +1,18 @@
 """Ready stages: list clips and images, decode, embed, score by text, keep the vectors."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.engine.loop import chunks
 from workbench.errors import InvalidClipError, MediaError, StageError
 from workbench.stages.base import ProcessingStage
 from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
 
 if TYPE_CHECKING:
     from workbench.engine.adapter import AdaptedModel
+    from workbench.engine.store import VectorStore
     from workbench.media.clips import Clip
 
 __all__ = ["DecodeStage", "EmbedStage", "ReadClipsStage", "TextScoreStage", "WriteStoreStage"]
@@ -48,8 +48,8 @@ class ReadClipsStage(ProcessingStage[Task, Task]):
         videos = [_video(clip) for clip in clips if clip.kind == "video"]
         videos += [VideoObject(one.path, str(one.path), errors={"read": one.reason}) for one in clips.errors]
         images = [_image(clip) for clip in clips if clip.kind == "image"]
-        tasks: list[Task] = [VideoBatch(name, part) for part in _parts(videos, self.items_per_task)]
-        return tasks + [ImageBatch(name, part) for part in _parts(images, self.items_per_task)]
+        tasks: list[Task] = [VideoBatch(name, part) for part in chunks(videos, self.items_per_task)]
+        return tasks + [ImageBatch(name, part) for part in chunks(images, self.items_per_task)]
 
 
 @dataclass
@@ -132,7 +132,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self._adapted = None
 
     def process(self, task: Task) -> Task:
-        """Fill ``embedding``, and ``embeddings`` under the model's id.
+        """Fill ``embedding``, and ``embeddings`` under the model's id; note the space on the task.
 
         Args:
             task: A decoded batch.
@@ -143,7 +143,8 @@ class EmbedStage(ProcessingStage[Task, Task]):
         if self._adapted is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
         items = [item for item in _good(task) if _has_pixels(item)]
-        for part in _parts(items, self.model_inference_batch_size):
+        self._note_space(task, items)
+        for part in chunks(items, self.model_inference_batch_size):
             with self._time_metric("model_s"):
                 rows = self._adapted.embed_items([self._adapted.preprocess(_pixels(item)) for item in part])
             for item, row in zip(part, rows, strict=True):
@@ -151,6 +152,18 @@ class EmbedStage(ProcessingStage[Task, Task]):
                 if self.remove_image_data:
                     _drop_pixels(item)
         return task
+
+    def _note_space(self, task: Task, items: list[Any]) -> None:
+        """Say on the task which space its vectors live in, and what made them."""
+        from workbench.engine.provenance import provenance_of
+
+        adapted = self._adapted
+        if adapted is None or not items:
+            return
+        clips = [len(item.frames) for item in items if isinstance(item, VideoObject)]
+        frames = clips[0] if clips else adapted.num_frames
+        task.space = adapted.store_space(adapted.space(frames))
+        task.provenance = provenance_of(adapted, task.space, frames)
 
     def outputs(self) -> tuple[list[str], list[str]]:
         """Items with vectors."""
@@ -178,7 +191,10 @@ class TextScoreStage(ProcessingStage[Task, Task]):
         """Embed the text, once."""
         from workbench.engine.adapter import adapt, load_if_named
 
-        self._row = adapt(load_if_named(self.model)).embed_texts([self.text])[0]
+        model = load_if_named(self.model)
+        self._row = adapt(model).embed_texts([self.text])[0]
+        if isinstance(self.model, str):
+            model.unload()  # its row is all that is needed
 
     def process(self, task: Task) -> Task | None:
         """Score the items that have a vector.
@@ -207,32 +223,23 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
 
     Args:
         store: The folder of the store, or an ``EmbeddingStore``.
-        model: The model that made them: its id or a loaded model; its space is theirs.
-        num_frames: T of the decoding; None is the model's own.
     """
 
-    def __init__(self, store: Any, model: Any, *, num_frames: int | None = None) -> None:
+    def __init__(self, store: Any) -> None:
         self.store = store
-        self.model = model
-        self.num_frames = num_frames
+        self._opened: VectorStore | None = None
 
     def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
-        """Open the store and name the space."""
-        from workbench.engine.adapter import adapt, load_if_named
-        from workbench.engine.provenance import provenance_of
+        """Open the store."""
         from workbench.engine.store import open_store
 
-        adapted = adapt(load_if_named(self.model))
-        frames = self.num_frames or adapted.num_frames
-        space = adapted.store_space(adapted.space(frames))
-        self._opened, self._space = open_store(self.store), space
-        self._provenance = provenance_of(adapted, space, frames)
+        self._opened = open_store(self.store)
 
     def process(self, task: Task) -> Task:
         """Write the items that have a vector and a clip.
 
         Args:
-            task: An embedded batch.
+            task: A batch that ``EmbedStage`` embedded.
 
         Returns:
             The same task.
@@ -244,14 +251,19 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
             for item in task.data
             if item.embedding is not None and "clip" in item.metadata
         }
-        if by_id and self._opened is not None:
-            self._opened.put(
-                self._space,
-                list(by_id),
-                np.stack([item.embedding for item in by_id.values()]),
-                clips=[item.metadata["clip"] for item in by_id.values()],
-                provenance=self._provenance,
-            )
+        if not by_id:
+            return task
+        if self._opened is None:
+            raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        if task.space is None:
+            raise StageError(f"{task!r} does not say which space its vectors live in; EmbedStage does.")
+        self._opened.put(
+            task.space,
+            list(by_id),
+            np.stack([item.embedding for item in by_id.values()]),
+            clips=[item.metadata["clip"] for item in by_id.values()],
+            provenance=task.provenance,
+        )
         return task
 
 
@@ -289,10 +301,3 @@ def _drop_pixels(item: Any) -> None:
         item.image_data = None
     else:
         item.frames = None
-
-
-def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Cut items into lists of at most ``size``."""
-    source = iter(items)
-    while part := list(islice(source, size)):
-        yield part

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.vectors import EmbeddingSpace
+from workbench.engine.adapter import as_array
 from workbench.errors import MediaError, ShardError, UnsupportedMediaError
 from workbench.media.images import decode_image
 from workbench.media.names import display_name
@@ -205,8 +206,7 @@ def _id_of(sample: Any, id_col: str, tar_file: Path) -> Any:
 
 def _as_rows(output: Any, count: int, model_name: str, tar_file: Path) -> np.ndarray:
     """Read the vectors of a batch: float32 (n, D)."""
-    tensor = hasattr(output, "detach")
-    rows = np.asarray(output.detach().cpu().float().numpy() if tensor else output, dtype=np.float32)
+    rows = as_array(output)
     if rows.ndim != 2 or len(rows) != count:
         raise ShardError(
             f"{model_name} gave vectors of shape {rows.shape} for {count} samples of "

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from models.vectors import EmbeddingSpace
 from workbench.stages.metrics import StagePerfStats
 
 __all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject"]
@@ -23,6 +24,8 @@ class Task(Generic[Item]):
         task_id: Name of the batch in messages and logs; given by the pipeline when empty.
         _metadata: Anything that belongs to the batch as a whole.
         _stage_perf: One record per stage that it went through.
+        space: Embedding space of its items' ``embedding``; None before they are embedded.
+        provenance: What made those vectors: device, versions, frames.
     """
 
     dataset_name: str = ""
@@ -30,6 +33,8 @@ class Task(Generic[Item]):
     task_id: str = ""
     _metadata: dict[str, Any] = field(default_factory=dict)
     _stage_perf: list[StagePerfStats] = field(default_factory=list)
+    space: EmbeddingSpace | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def num_items(self) -> int:

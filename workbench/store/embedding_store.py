@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
-from workbench.store.folder import choose_space, size_of
+from workbench.store.folder import choose_space
 from workbench.store.records import SpaceInfo, StoreInfo
 from workbench.store.search import SearchResult, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot
@@ -59,10 +60,10 @@ class EmbeddingStore(StoredVectors):
             if (space.model_id, space.revision) != (model_id, revision):
                 continue
             found = self.snapshot(space).rows_of(ids)
-            made = self.provenance(found[1]) if found is not None else {}
-            if found is not None and made.get("own_frames" if num_frames is None else "frames") == (
-                num_frames or True
-            ):
+            if found is None:
+                continue
+            made = self.provenance(found[1])
+            if made.get("own_frames") if num_frames is None else made.get("frames") == num_frames:
                 return space, found[0], made
         return None
 
@@ -167,7 +168,7 @@ class EmbeddingStore(StoredVectors):
         for space in self.spaces():
             with self._guard, told_plainly("Reading", self.path):
                 table = self._table(space)
-                size = size_of(self._folder_of(space))
+                size = folder_bytes(self._folder_of(space))
                 infos.append(
                     SpaceInfo(
                         space,

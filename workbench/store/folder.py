@@ -17,7 +17,6 @@ __all__ = [
     "choose_space",
     "describe_space",
     "list_spaces",
-    "size_of",
     "write_lock",
 ]
 
@@ -99,11 +98,6 @@ def choose_space(spaces: Sequence[EmbeddingSpace], wanted: Any) -> EmbeddingSpac
         f"{len(fitting)} embedding spaces fit; the store has: {listed or 'none yet'}.",
         next_step="Pass space= one of store.spaces().",
     )
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def write_lock(path: Path) -> Any:

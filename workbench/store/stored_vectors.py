@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
-from workbench.store.folder import check_folder, describe_space, list_spaces, size_of, write_lock
+from workbench.store.folder import check_folder, describe_space, list_spaces, write_lock
 from workbench.store.provenance import read_provenance, save_provenance
 from workbench.store.tables import Table, lay_out, open_table, row_schema, told_plainly
 
@@ -141,13 +142,13 @@ class StoredVectors:
         Returns:
             Bytes freed.
         """
-        before = size_of(self.path)
+        before = folder_bytes(self.path)
         with self._guard, told_plainly("Compacting", self.path), write_lock(self.path):
             for space in self.spaces():
                 table = self._table(space)
                 if table is not None:
                     table.compact(keep=dt.timedelta(seconds=max(keep_s, 0.001)))
-        return max(before - size_of(self.path), 0)
+        return max(before - folder_bytes(self.path), 0)
 
     def _table_for(self, space: EmbeddingSpace, dim: int) -> Table:
         """Open or make the table for vectors of a space."""

@@ -5,6 +5,7 @@ import pytest
 
 from tests.fakes import MeanColorModel
 from workbench.engine.embed import embed
+from workbench.engine.store import MemoryStore
 from workbench.errors import StageError
 from workbench.media.images import jpeg_bytes
 from workbench.media.samples import sample_clips
@@ -20,6 +21,7 @@ from workbench.stages import (
     VideoObject,
     WriteStoreStage,
 )
+from workbench.store import EmbeddingStore
 
 
 class Versioned(MeanColorModel):
@@ -96,8 +98,25 @@ def test_write_store__the_next_embed_computes_nothing(folder, tmp_path_factory):
     pytest.importorskip("lancedb", reason="lancedb is not installed")
     store = tmp_path_factory.mktemp("stores") / "store"
     stages = [ReadClipsStage(folder, items_per_task=2), DecodeStage(), EmbedStage(Versioned())]
-    run(*stages, WriteStoreStage(store, Versioned()))
+    run(*stages, WriteStoreStage(store))
     assert embed(Versioned(), folder, store=store, progress=False).stats.reused == 5
+
+
+def test_write_store__keeps_vectors_in_the_space_of_the_frames_that_were_seen(tmp_path):
+    pytest.importorskip("lancedb", reason="lancedb is not installed")
+    paths = [clip.path for clip in sample_clips()[:2]]
+    stages = [ReadClipsStage(paths), DecodeStage(num_frames=16), EmbedStage("workbench/spriteclip-tiny")]
+    run(*stages, WriteStoreStage(tmp_path / "store"))
+    (space,) = EmbeddingStore(tmp_path / "store").spaces()
+    assert space.sampling == "uniform-middle:16"
+
+
+def test_write_store__vectors_of_no_known_space_are_refused(tmp_path):
+    stage = WriteStoreStage(MemoryStore())
+    stage.setup()
+    item = ImageObject(metadata={"clip": sample_clips()[0]}, embedding=np.ones(3, np.float32))
+    with pytest.raises(StageError, match="which space"):
+        stage.process(ImageBatch(data=[item]))
 
 
 def test_stages__before_setup_and_with_strange_items():
