@@ -127,7 +127,7 @@ def agree(models: dict[str, Any]) -> bool:
     for engine, model in models.items():
         if engine == "torch":
             continue
-        found, bound = lowest_cosine(models["torch"], model), LOWEST_COSINE[model.compute_dtype]
+        found, bound = lowest_cosine(models["torch"], model), LOWEST_COSINE[model.dtype]
         print(f"{engine}: lowest cosine to torch {found:.7f} (at least {bound})")
         good = good and found >= bound
     return good

@@ -26,6 +26,7 @@ from models.categories import (
 from models.errors import EmbeddingSpaceError, ModelInputError
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images
 from models.interface import ModelInterface, model_ids
+from models.pending import Pending
 from models.predictions import (
     ClassificationPrediction,
     DepthMap,
@@ -86,6 +87,7 @@ class ImageEmbeddingModel(ModelInterface):
     device: str = "cpu"
     known_answers: tuple[dict[str, Any], ...] = ()  # vectors recorded with the package
     known_answers_verified: bool = False  # they were reproduced when it was loaded
+    package_hash: str = ""  # one sha256 for all files of the package; "" = there is none
     departure: str = ""  # what an option of the caller makes different: known answers do not apply then
 
     @property
@@ -140,6 +142,18 @@ class ImageEmbeddingModel(ModelInterface):
         rows = unit_rows(self.embed_images([frame for clip in batch for frame in clip]))
         pooled = [part.mean(dim=0) for part in rows.split([len(clip) for clip in batch])]
         return unit_rows(torch.stack(pooled))
+
+    def embed_preprocessed_async(self, batch: list[Any]) -> Pending:
+        """Start ``embed_preprocessed``; a model that can compute while others work overrides this.
+
+        Args:
+            batch: One item per clip.
+
+        Returns:
+            What ``embed_preprocessed`` returns, to be waited for with ``result()``; here it is done.
+        """
+        rows = self.embed_preprocessed(batch)
+        return Pending(lambda: rows)
 
     def compare_embeddings(self, x: Any, y: Any) -> "torch.Tensor":
         """Cosine similarity of every row of one side with every row of the other.

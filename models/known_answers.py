@@ -118,11 +118,11 @@ def computes_low(model: Any) -> bool:
         model: A loaded model.
 
     Returns:
-        True when ``dtype`` or ``compute_dtype`` names a 16-bit format, or a weight has one.
+        True when its ``dtype`` names a 16-bit format, or a weight has one.
     """
-    stated = [getattr(model, name, "") for name in ("dtype", "compute_dtype")]
+    stated = str(getattr(model, "dtype", ""))
     parameters = getattr(getattr(model, "_model", None), "parameters", tuple)
-    return any("16" in str(name) for name in stated) or any("16" in str(p.dtype) for p in parameters())
+    return "16" in stated or any("16" in str(p.dtype) for p in parameters())
 
 
 def _picture(pattern: str, shape: Sequence[int]) -> dict[str, Any]:

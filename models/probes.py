@@ -42,6 +42,8 @@ _CGROUP_USED = Path("/sys/fs/cgroup/memory.current")
 # What a driver leaves on Linux: NVIDIA's, that of WSL, AMD's.
 _DRIVER_FILES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
 _DRIVER_VERSION = Path("/proc/driver/nvidia/version")
+_PROCESSOR = Path("/proc/cpuinfo")
+_NUMBERS = {"family": "cpu family", "model": "model"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Device:
 
 def forget() -> None:
     """Look again at everything that is remembered: libraries and accelerators."""
-    for remembered in (libraries, _devices, installed):
+    for remembered in (libraries, _devices, installed, processor, _processor_facts):
         remembered.cache_clear()
 
 
@@ -180,6 +182,30 @@ def _mps_devices() -> list[Device]:
     import torch
 
     return [Device("mps", "Apple GPU")] if torch.backends.mps.is_available() else []
+
+
+@lru_cache
+def processor() -> str:
+    """Name of the processor, with family and model where Linux tells them: a cloud's name says too little."""
+    facts = _processor_facts()
+    numbers = " ".join(f"{title} {facts[key]}" for title, key in _NUMBERS.items() if key in facts)
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    return f"{name} {numbers}".strip()
+
+
+def processor_has_bfloat16() -> bool | None:
+    """Whether the processor has instructions for bfloat16; None when it does not say."""
+    facts = _processor_facts()
+    flags = set((facts.get("flags") or facts.get("Features") or "").split())
+    return bool(flags & {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}) if flags else None
+
+
+@lru_cache
+def _processor_facts() -> dict[str, str]:
+    """What Linux says of the first processor."""
+    text = soft(lambda: _PROCESSOR.read_text(encoding="utf-8"), otherwise="")
+    pairs = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def cpu_count() -> int:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 import torch
 
 from models.base import ImageEmbeddingModel
+from models.encoders.number_format import NumberFormat, load_in_best_format
+from models.encoders.transfer import fetch, send
 from models.errors import InvalidParameterError, ModelInputError, ModelNotReadyError
 from models.inputs import as_rgb_clips, as_rgb_images
+from models.pending import Pending
 from models.vectors import unit_rows
 
 if TYPE_CHECKING:
@@ -23,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["FRAME_POOLING", "EncoderParts", "ImageEncoderModel", "TextTokens", "Towers", "torch_dtype"]
 
 FRAME_POOLING = "frame-mean"  # a clip's vector: mean of its frames' unit rows, made a unit row
-_FRAMES_PER_PASS = 16  # larger is not faster on a CPU (page faults), and memory grows
+_FRAMES_ON_PROCESSOR = 16  # in one pass: 8 to 16 were fastest (more costs page faults), and memory grows
+_FRAMES_ON_ACCELERATOR = 128
 _CLIPS_PER_GROUP = 32  # how many clips of a long list are held as pixels at a time
 _DTYPES = {"auto": torch.float32} | {str(t)[6:]: t for t in (torch.float32, torch.bfloat16, torch.float16)}
 
@@ -114,12 +118,19 @@ class ImageEncoderModel(ImageEmbeddingModel):
     Args:
         model_dir: The package folder.
         device: Torch device to compute on.
-        dtype: "auto" (float32), "float32", "bfloat16" or "float16"; vectors are float32 always.
+        dtype: "float32", "bfloat16" or "float16"; "auto" is float32, or bfloat16 for a large network
+            where that was measured to be faster and as good. Vectors are float32 always.
         num_frames: T, how many frames the workbench takes of a clip.
+
+    Attributes:
+        dtype: Number format that the network computes in.
+        dtype_reason: Why it is that one.
     """
 
     num_frames: int = 8
     pooling: str = FRAME_POOLING
+    dtype: str = "float32"
+    dtype_reason: str = ""
 
     def __init__(
         self,
@@ -134,7 +145,8 @@ class ImageEncoderModel(ImageEmbeddingModel):
         self.model_dir = None if model_dir is None else Path(model_dir).expanduser()
         self.device = str(device)
         self.num_frames = num_frames or type(self).num_frames
-        self._dtype = torch_dtype(dtype)
+        self._asked_dtype = str(dtype).removeprefix("torch.")
+        self._dtype = torch_dtype(dtype)  # what ``_load`` loads in
         self._parts: EncoderParts | None = None
         self._model: Any = None
         self._image_preprocessing: ImagePreprocessing | None = None
@@ -197,7 +209,24 @@ class ImageEncoderModel(ImageEmbeddingModel):
                 f"{type(self).__name__} has no folder to load from.",
                 next_step="Give it model_dir; a model from parts is built anew with from_parts.",
             )
-        self._adopt(self._load(self.model_dir))
+        found = self._fixed_format(self.model_dir)
+        if found is None:
+            found = load_in_best_format(self, self.model_dir, self._load_in)
+        else:
+            self._load_in(found.dtype)
+        self.dtype, self.dtype_reason = found.dtype, found.reason
+
+    def _fixed_format(self, folder: Path) -> NumberFormat | None:  # noqa: ARG002 - exported packages say it
+        """The number format, where there is nothing to choose; None where the best one is wanted."""
+        return None if self._asked_dtype == "auto" else NumberFormat(self._asked_dtype, "as asked for")
+
+    def _load_in(self, dtype: str) -> None:
+        """Load from ``model_dir`` in a number format, in place of what is loaded."""
+        if self._parts is not None:  # never two networks in memory
+            self._parts.towers.unload()
+            self._parts = self._model = None
+        self._dtype = torch_dtype(dtype)
+        self._adopt(self._load(Path(self.model_dir or "")))
 
     def _adopt(self, parts: EncoderParts) -> None:
         """Take parts over, and what they say about the model."""
@@ -259,21 +288,35 @@ class ImageEncoderModel(ImageEmbeddingModel):
 
         A clip's row is the mean of its frames' unit rows, made a unit row again.
         """
+        return self._start(batch).result()
+
+    def embed_preprocessed_async(self, batch: list[Any]) -> Pending:
+        """Start to embed clips that went through ``preprocess_clip``.
+
+        On CUDA this returns while the accelerator computes, so that the next batch can be prepared.
+
+        Args:
+            batch: What ``preprocess_clip`` gave, one per clip.
+
+        Returns:
+            What ``embed_preprocessed`` returns, to be waited for with ``result()``.
+        """
+        if type(self).embed_preprocessed is not ImageEncoderModel.embed_preprocessed:
+            return super().embed_preprocessed_async(batch)  # a batch step of a subclass's own
+        return self._start(batch)
+
+    def _start(self, batch: list[Any]) -> Pending:
+        """Send the pixels of all clips, start all passes and the way back of all rows."""
         if len(batch) == 0:
             raise ModelInputError("An empty batch has nothing to embed.", next_step="Pass at least one clip.")
-        rows = self._frame_rows(torch.cat(list(batch)))
-        pooled = [part.mean(dim=0) for part in rows.split([len(clip) for clip in batch])]
-        return unit_rows(torch.stack(pooled))
-
-    def _frame_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Unit rows of preprocessed frames, a few at a time."""
         towers, normalise = self.parts.towers, self.image_preprocessing.normalise
+        at_once = _FRAMES_ON_PROCESSOR if self.device == "cpu" else _FRAMES_ON_ACCELERATOR
         with torch.inference_mode():
-            rows = [
-                towers.encode_images(normalise(part.to(self.device))).float().cpu()
-                for part in pixels.split(_FRAMES_PER_PASS)
-            ]
-        return unit_rows(torch.cat(rows))
+            passes = send(batch, self.device).split(at_once)
+            rows = torch.cat([towers.encode_images(normalise(pixels)).float() for pixels in passes])
+            landed = fetch(rows)
+        lengths = [len(clip) for clip in batch]
+        return Pending(lambda: _pooled(landed(), lengths))
 
     def embed_images(self, images: Any) -> torch.Tensor:
         """Embed images: float32 [N, D] on the CPU, unit rows in order."""
@@ -298,3 +341,8 @@ class ImageEncoderModel(ImageEmbeddingModel):
         """Preprocessed clips in groups, so that a long list is never held as pixels."""
         for start in range(0, len(clips), _CLIPS_PER_GROUP):
             yield [self.preprocess_clip(clip) for clip in clips[start : start + _CLIPS_PER_GROUP]]
+
+
+def _pooled(rows: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+    """One unit row per clip: the mean of its frames' unit rows."""
+    return unit_rows(torch.stack([part.mean(dim=0) for part in unit_rows(rows).split(lengths)]))

@@ -6,6 +6,7 @@ resizing differs from theirs by at most one grey level.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -169,10 +170,8 @@ class ImagePreprocessing:
                 f"Pixels are uint8 [N, 3, h, w]; {pixels.dtype} {list(pixels.shape)} came.",
                 next_step="Call the preprocessing with the frames first.",
             )
-        factor = torch.tensor([self.scale / std for std in self.std], device=pixels.device)
-        offset = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
-        start = torch.tensor(offset, device=pixels.device)
-        return torch.addcmul(start[:, None, None], pixels.float(), factor[:, None, None])
+        factor, offset = _scaling(tuple(self.mean), tuple(self.std), self.scale, str(pixels.device))
+        return torch.addcmul(offset, pixels.float(), factor)
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Size of a picture after resizing, before the crop."""
@@ -184,3 +183,14 @@ class ImagePreprocessing:
         """All lengths of the settings."""
         size = (self.size,) if isinstance(self.size, int) else self.size or ()
         return [*size, *(self.crop or ())]
+
+
+@functools.lru_cache(maxsize=64)
+def _scaling(
+    mean: tuple[float, ...], std: tuple[float, ...], scale: float, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor and offset per colour, [3, 1, 1] each; kept, since an accelerator waits for such a copy."""
+    with torch.inference_mode(mode=False):
+        factor = torch.tensor([scale / one for one in std])
+        offset = torch.tensor([-middle / one for middle, one in zip(mean, std, strict=True)])
+        return factor[:, None, None].to(device), offset[:, None, None].to(device)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.encoders.packed_linear import pack_linears
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,7 +69,8 @@ class TransformersTowers:
     """Two towers of transformers behind ``get_image_features`` and ``get_text_features``.
 
     Args:
-        network: The network, loaded in float32 on the CPU.
+        network: The network, loaded in float32 on the CPU. Its linear layers are packed where that is
+            faster (see ``models.encoders.packed_linear``).
         device: Where to compute.
         dtype: In which number format.
         images: Pixels -> rows; the network's ``get_image_features`` when not given.
@@ -84,6 +87,7 @@ class TransformersTowers:
         texts: Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self.network = network.to(device, dtype)
+        pack_linears(self.network)
         self.device, self.dtype = device, dtype
         self._images, self._texts = images or _image_features, texts or _text_features
 

@@ -32,7 +32,6 @@ class ExportedDualEncoder(DualEncoderModel):
     """
 
     backend: ClassVar[str]
-    compute_dtype: str = "float32"  # what the loaded towers compute in
 
     def __init__(
         self,
@@ -45,7 +44,6 @@ class ExportedDualEncoder(DualEncoderModel):
         cache_dir: str | Path | None = None,
     ) -> None:
         super().__init__(model_dir, device=device, dtype=dtype, num_frames=num_frames)
-        self._dtype_name = str(dtype).removeprefix("torch.")
         self._own_num_frames = num_frames is None
         self.threads, self.cache_dir = threads, cache_dir
 

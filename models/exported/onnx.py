@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from models.encoders.number_format import NumberFormat
 from models.errors import (
     CorruptedModelPackageError,
     InvalidParameterError,
@@ -46,11 +49,16 @@ class OnnxDualEncoder(ExportedDualEncoder):
 
     backend = "onnx"
 
+    def _fixed_format(self, folder: Path) -> NumberFormat | None:
+        """There is one number format only."""
+        only = NumberFormat("float32", "onnxruntime computes these packages in float32")
+        return super()._fixed_format(folder) or only
+
     def _open_towers(self, folder: Path, record: ExportRecord) -> ExportedTowers:
         """Open both sessions."""
-        if self._dtype_name not in ("auto", "float32"):
+        if self._dtype != torch.float32:
             raise InvalidParameterError(
-                f"dtype {self._dtype_name!r} came; onnxruntime computes these packages in float32.",
+                f"dtype {self._asked_dtype!r} came; onnxruntime computes these packages in float32.",
                 next_step="Export with backend='openvino' for bfloat16, or leave dtype at 'auto'.",
             )
         image, text = (

@@ -7,8 +7,10 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from models.encoders.number_format import NumberFormat
 from models.errors import CorruptedModelPackageError, InvalidParameterError, MissingDependencyError
 from models.exported.model import ExportedDualEncoder
+from models.exported.record import read_record
 from models.exported.towers import (
     EXPORT_AGAIN,
     IDS,
@@ -43,8 +45,8 @@ class OpenVINODualEncoder(ExportedDualEncoder):
     Args:
         model_dir: The package folder.
         device: "cpu".
-        dtype: "float32"; "bfloat16" where the processor has it; "auto" is what the package was
-            exported for, and float32 on a processor without that.
+        dtype: "float32"; "bfloat16" where the processor has it; "auto" is bfloat16 for a package that
+            was exported for it, and for a large one where it was measured to be faster and as good.
         num_frames: T, how many frames the workbench takes of a clip.
         threads: Threads of one call; None is torch's number.
         cache_dir: Folder where OpenVINO may keep compiled graphs (as large as the package); None
@@ -53,22 +55,28 @@ class OpenVINODualEncoder(ExportedDualEncoder):
 
     backend = "openvino"
 
+    def _fixed_format(self, folder: Path) -> NumberFormat | None:
+        """A package that was exported for bfloat16, and compared in it, computes in it where it can."""
+        asked = super()._fixed_format(folder)
+        if asked is not None or read_record(folder, self.backend).dtype == "float32":
+            return asked
+        if computes_bfloat16():
+            return NumberFormat("bfloat16", "the package was exported for it")
+        return NumberFormat("float32", "this processor has no instructions for bfloat16")
+
     def _open_towers(self, folder: Path, record: ExportRecord) -> ExportedTowers:
         """Compile both towers."""
         if self.device != "cpu":
             raise InvalidParameterError(
                 f"Device {self.device!r} came; OpenVINO packages run on 'cpu'.", next_step="Use device='cpu'."
             )
-        dtype = self._dtype_name
-        if dtype == "auto":
-            dtype = record.dtype if record.dtype == "float32" or computes_bfloat16() else "float32"
+        dtype = str(self._dtype).removeprefix("torch.")
         image, text = (
             OpenVINOGraph(
                 tower_path(folder, name), dtype=dtype, threads=self.threads, cache_dir=self.cache_dir
             )
             for name in (record.image_tower, record.text_tower)
         )
-        self.compute_dtype = dtype
         return ExportedTowers(image, text)
 
 

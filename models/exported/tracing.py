@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from models.encoders.packed_linear import unpacked
 from models.errors import MissingDependencyError, ModelExportError
 from models.exported.towers import IDS, MASK, PIXELS, last_words
 
@@ -81,7 +82,7 @@ def _write(tower: _Tower, example: tuple[torch.Tensor, ...], names: Sequence[str
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tracing-") as folder:
         traced = Path(folder) / path.name
         try:
-            with _tracing, torch.inference_mode(), warnings.catch_warnings():
+            with _tracing, unpacked(tower), torch.inference_mode(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about being the older exporter, and about traced constants
                 torch.onnx.export(
                     tower.eval(),

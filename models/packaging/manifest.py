@@ -6,12 +6,11 @@ absolute, climbs out of the folder or is spelt for another system is refused.
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from models.atomic import write_whole
 from models.errors import CorruptedModelPackageError
 
 MANIFEST_NAME = "manifest.json"
@@ -55,6 +54,14 @@ class Manifest:
     features: tuple[str, ...] = ()
     known_answers: tuple[dict[str, Any], ...] = ()
     card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def package_hash(self) -> str:
+        """One sha256 over the names and hashes of all files; "" when a file has none."""
+        if not self.files or not all(file.sha256 for file in self.files):
+            return ""
+        lines = sorted(f"{file.sha256}  {file.path}\n" for file in self.files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -127,19 +134,9 @@ def save_manifest(directory: Path, manifest: Manifest) -> Path:
     Returns:
         Path of the written file.
     """
-    content = json.dumps({"schema": SCHEMA, **asdict(manifest)}, indent=2, ensure_ascii=False) + "\n"
     path = directory / MANIFEST_NAME
-    descriptor, temporary = tempfile.mkstemp(prefix=".manifest-", dir=directory)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    content = json.dumps({"schema": SCHEMA, **asdict(manifest)}, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, content)
     return path
 
 

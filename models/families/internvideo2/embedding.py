@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from models.base import VideoTextEmbeddingModel
+from models.encoders.number_format import NumberFormat, load_in_best_format
+from models.encoders.packed_linear import pack_linears
 from models.families.internvideo2.preprocessing import covering_frames, resize_bilinear
+from models.families.internvideo2.setup import compute_dtype
+from models.families.internvideo2.wrapper import _InternVideo2Stage2Wrapper, _setup_internvideo2
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
+from models.runtime import pick_device
 
 if TYPE_CHECKING:
     from models.families.internvideo2.setup import Setup
-    from models.families.internvideo2.wrapper import _InternVideo2Stage2Wrapper
 
 __all__ = ["EmbeddingMethods", "signature"]
 
@@ -25,6 +30,10 @@ _TEXTS_PER_PASS = 64
 class EmbeddingMethods(VideoTextEmbeddingModel):
     """What follows from a loaded network and what ``setup`` read."""
 
+    dtype: str = "float32"
+    dtype_reason: str = ""
+    _model: _InternVideo2Stage2Wrapper | None = None
+
     @property
     @abstractmethod
     def _ready(self) -> Setup:
@@ -34,6 +43,23 @@ class EmbeddingMethods(VideoTextEmbeddingModel):
     @abstractmethod
     def _network(self) -> _InternVideo2Stage2Wrapper:
         """The loaded network."""
+
+    def _load_network(self, asked: Setup) -> None:
+        """Load the network in the number format that was asked for, or in the best one."""
+        self.device = pick_device(asked.device)
+        if asked.dtype == "auto":
+            found = load_in_best_format(self, asked.weights, self._load_in)
+        else:
+            found = NumberFormat(str(compute_dtype(asked.dtype)).removeprefix("torch."), "as asked for")
+            self._load_in(found.dtype)
+        self.dtype, self.dtype_reason = found.dtype, found.reason
+
+    def _load_in(self, dtype: str) -> None:
+        """Load the network in a number format, in place of the one that is loaded."""
+        self._model = None  # never two networks in memory
+        self._model = _setup_internvideo2(replace(self._ready, dtype=dtype).to_easydict())
+        pack_linears(self._model)
+        self.device = str(self._model.device)
 
     def preprocess_clip(self, frames: Any) -> torch.Tensor:
         """Choose T frames that cover a clip, and squash them; safe to call from threads.

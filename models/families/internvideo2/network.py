@@ -196,9 +196,8 @@ class _CrossAttention(nn.Module):
 
     def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
         """[B, 1, width] and [B, N, width] twice to [B, 1, pooled width]."""
-        queries = functional.linear(query, self.q.weight, self.q_bias)
-        keys = functional.linear(key, self.k.weight, self.k_bias)
-        values = functional.linear(value, self.v.weight, self.v_bias)
+        queries, keys = self.q(query) + self.q_bias, self.k(key) + self.k_bias
+        values = self.v(value) + self.v_bias
         return self.proj(_attend(queries, keys, values, self.heads))
 
 

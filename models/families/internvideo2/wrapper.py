@@ -58,7 +58,12 @@ class _InternVideo2Stage2Wrapper(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.vision_proj.weight.device
+        return next(self.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the weights."""
+        return next(self.parameters()).dtype
 
     @torch.no_grad()
     def encode_vision(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,7 +78,7 @@ class _InternVideo2Stage2Wrapper(nn.Module):
         Raises:
             FrameShapeError: If the network is built for frames of another shape.
         """
-        return self.vision_encoder(image.to(self.device, self.vision_proj.weight.dtype))
+        return self.vision_encoder(image.to(self.device, self.dtype))
 
     @torch.no_grad()
     def get_vid_feat(self, frames: torch.Tensor) -> torch.Tensor:

@@ -127,5 +127,5 @@ def test_from_pretrained__options_reach_the_model(tiny, backend, tmp_path):
     load = type(tiny.exported("clip", backend)).from_pretrained
     model = load(tiny.export("clip", backend).directory, num_frames=3, threads=1, cache_dir=tmp_path)
     assert model.num_frames == 3
-    assert model.compute_dtype == "float32"
+    assert model.dtype == "float32"
     assert bool(list(tmp_path.glob("*.blob"))) == (backend == "openvino")

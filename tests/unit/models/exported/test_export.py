@@ -90,10 +90,10 @@ def test_package__in_bfloat16(model_in):
     package = export_package(model_in, backend="openvino", dtype="bfloat16")
     assert 0.9995 <= read_record(package.directory, "openvino").cosines["bfloat16"] < 0.9999999
     exported = AutoModel.from_pretrained(package.directory, device="cpu")
-    assert exported.compute_dtype == "bfloat16"
+    assert exported.dtype == "bfloat16"
     assert exported.known_answers_verified
     strict = AutoModel.from_pretrained(package.directory, device="cpu", dtype="float32")
-    assert strict.compute_dtype == "float32"
+    assert strict.dtype == "float32"
     exact = model_in.embed_text("a red ball") @ strict.embed_text("a red ball").T
     assert (
         float(exact)
@@ -109,7 +109,7 @@ def test_bfloat16_package__computes_in_float32_where_it_must(model_in, monkeypat
     package = export_package(model_in, backend="openvino", dtype="bfloat16")
     monkeypatch.setattr(openvino, "computes_bfloat16", lambda: False)
     exported = openvino.OpenVINODualEncoder.from_pretrained(package.directory)
-    assert exported.compute_dtype == "float32"
+    assert exported.dtype == "float32"
 
 
 class FrozenBatch:
