@@ -156,7 +156,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def finish_package(
-    folder: Path, load: Callable[[Path], Any], *, architecture: str, card: dict[str, Any], **manifest: Any
+    folder: Path, load: Callable[..., Any], *, architecture: str, card: dict[str, Any], **manifest: Any
 ) -> ModelPackage:
     """Load what was written, record its known answers and write the manifest.
 
@@ -170,7 +170,7 @@ def finish_package(
     Returns:
         The package.
     """
-    model = load(folder)
+    model = load(folder, dtype="float32")
     texts = KNOWN_TEXTS if hasattr(model, "embed_text") else ()
     answers = record_known_answers(model, texts=texts, clips=KNOWN_CLIPS)
     own = {

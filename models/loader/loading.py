@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models.backends import BackendType
+from models.base import ImageEmbeddingModel
 from models.errors import (
     CorruptedModelPackageError,
     InvalidParameterError,
@@ -31,10 +32,12 @@ from models.loader.construction import (
     fetch_weights,
     loads_from_folder_only,
 )
+from models.loader.contest import fastest_first
 from models.loader.filters import Demands
 from models.loader.negotiation import Candidate, negotiate, require_accepted
 from models.loader.targets import Target
 from models.loader.unlisted import UnlistedPackage
+from models.pace import measure_pace
 from models.packages import ModelPackage, models_root
 from models.packaging.files import WEIGHT_SUFFIXES
 from models.packaging.manifest import file_sha256, is_safe_path
@@ -85,6 +88,9 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     """
     errors: dict[str, Exception] = {}
     with _lock_of(target):
+        candidates = fastest_first(
+            target, candidates, options.demands, lambda one: _pace(target, one, options)
+        )
         for candidate in candidates:
             name = candidate.name
             name = name if name not in errors else f"{name}, {candidate.package}"
@@ -102,6 +108,23 @@ def load_first(target: Target, candidates: Sequence[Candidate], options: LoadOpt
     raise ModelPackageAlternativesExhaustedError(
         f"{target.card.model_id!r} could not be loaded. {summary}", alternatives_errors=errors
     ) from first
+
+
+def _pace(target: Target, candidate: Candidate, options: LoadOptions) -> float | None:
+    """Load a candidate, time it, and drop it; 0.0 when it fails, None when it cannot be compared."""
+    if options.model_kwargs:  # they may be for one of the backends only
+        return None
+    try:
+        model = _load(target, candidate, options)
+        if not isinstance(model, ImageEmbeddingModel):
+            return None
+        pace = measure_pace(model).frames_per_s
+        model.unload()
+    except Exception as error:  # whatever a library raises; the next candidate is measured
+        _logger.warning("%s is passed over with %s: %s", target.card.model_id, candidate.name, error)
+        _without_frames(error)
+        return 0.0
+    return pace
 
 
 def _without_frames(error: Exception) -> Exception:
@@ -171,7 +194,7 @@ def _build(target: Target, candidate: Candidate, package: ModelPackage | None, o
         package.verify()
     model_class = _class_of(target, candidate, options)
     model = _instance(target, model_class, package, options)
-    _describe_itself(model, target, package)
+    _describe_itself(model, target, package, candidate.backend)
     if package is not None and not isinstance(package, UnlistedPackage):
         _check_known_answers(model, package, options)
     return model
@@ -228,11 +251,15 @@ def _own_folder(target: Target, options: LoadOptions) -> Path | None:
     return None if options.model_dir is None else Path(options.model_dir).expanduser()
 
 
-def _describe_itself(model: Any, target: Target, package: ModelPackage | None) -> None:
+def _describe_itself(model: Any, target: Target, package: ModelPackage | None, backend: str) -> None:
     """Tell the model which one it is; a class that keeps its own counsel is left alone."""
     told: dict[str, Any] = {"model_id": target.card.model_id, "revision": target.card.revision}
+    if not getattr(model, "backend", ""):
+        told["backend"] = backend
     if package is not None:
-        told |= {"revision": package.manifest.revision, "known_answers": package.manifest.known_answers}
+        told |= {
+            name: getattr(package.manifest, name) for name in ("revision", "known_answers", "package_hash")
+        }
     if isinstance(package, UnlistedPackage) and package.checkpoint is not None:
         told["revision"] = file_sha256(package.checkpoint)[:40]
     for name, value in told.items():

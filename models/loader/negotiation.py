@@ -11,6 +11,7 @@ from models.errors import (
     NoModelPackagesAvailableError,
     PackageNotFoundError,
 )
+from models.loader.contest import with_paces
 from models.loader.filters import Demands, Offer, reasons_against, usable_device
 from models.loader.targets import Target
 from models.registry import REGISTERED_MODELS, RegistryEntry, implementations
@@ -28,7 +29,7 @@ BACKEND_ORDER = {
     BackendType.CUSTOM: "code of its own",
 }
 _RANK = list(BACKEND_ORDER)
-_OWN = "'its own backend'"  # stands for it while reasons that differ in nothing else are gathered
+_OWN = "'its own backend'"  # stands for it while reasons are gathered
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Candidate:
         device: Where it would compute.
         location: Folder of the package; "" when it is not on this machine.
         download_bytes: Size of what would be fetched first; None when nothing would.
+        pace: Frames a second, as measured here; 0.0 when it failed, None when it was not compared.
     """
 
     package: str
@@ -57,6 +59,7 @@ class Candidate:
     device: str = ""
     location: str = ""
     download_bytes: int | None = None
+    pace: float | None = None
 
     @property
     def name(self) -> str:
@@ -67,6 +70,8 @@ class Candidate:
     def note(self) -> str:
         """Why it stands where it does in the order."""
         note = BACKEND_ORDER[BackendType(self.backend)]
+        if self.pace is not None:
+            note = f"measured here, {self.pace:.3g} frames/s" if self.pace else "failed when it was measured"
         if self.download_bytes is None:
             return f"{note}, on {self.device}"
         return f"{note}, on {self.device}; {readable_size(self.download_bytes)} are downloaded first"
@@ -110,7 +115,7 @@ def negotiate(target: Target, demands: Demands, runtime: Runtime) -> tuple[Candi
     if target.code is not None:
         return (_code_candidate(target, demands, runtime),)
     offers = _offers(target)
-    candidates = [_candidate(offer, demands, runtime) for offer in offers]
+    candidates = with_paces(target, [_candidate(offer, demands, runtime) for offer in offers], demands)
     best = usable_device(BackendType.CUSTOM, demands.device, runtime)
     return tuple(sorted(candidates, key=lambda one: _order(one, str(best))))
 
@@ -259,11 +264,12 @@ def _code_candidate(target: Target, demands: Demands, runtime: Runtime) -> Candi
     )
 
 
-def _order(one: Candidate, best: str) -> tuple[int, bool, bool, int, str, str]:
-    """Few reasons first; what is here, then what uses the accelerator, then by backend and name."""
+def _order(one: Candidate, best: str) -> tuple[int, bool, bool, float, int, str, str]:
+    """Few reasons first; what is here, what uses the accelerator, what was faster; by backend and name."""
     slower = best != "cpu" and one.device == "cpu"
     rank = _RANK.index(BackendType(one.backend))
-    return (len(one.reasons), one.download_bytes is not None, slower, rank, one.class_name, one.package)
+    pace = 1.0 if one.pace is None else -one.pace
+    return (len(one.reasons), one.download_bytes is not None, slower, pace, rank, one.class_name, one.package)
 
 
 def _by_name(candidates: list[Candidate]) -> dict[str, tuple[str, ...]]:

@@ -111,7 +111,7 @@ def test_setup__again_lets_the_old_network_go_first(package, monkeypatch):
         alive.append(old() is not None)
         return load(config)
 
-    monkeypatch.setattr("models.families.internvideo2.model._setup_internvideo2", watched)
+    monkeypatch.setattr("models.families.internvideo2.embedding._setup_internvideo2", watched)
     made.setup()
     assert alive == [False]
     assert made.embed_text("a dog").shape == (1, 32)
