@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.base import VideoTextEmbeddingModel
-from models.encoders.image_encoder import FRAME_POOLING, EncoderParts, ImageEncoderModel, TextTokens, Towers
+from models.encoders.image_encoder import FRAME_POOLING, ImageEncoderModel
+from models.encoders.parts import EncoderParts, TextTokens, Towers
 from models.errors import ModelNotReadyError
 from models.inputs import as_texts
 from models.vectors import unit_rows

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
@@ -21,71 +20,16 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from models.encoders.parts import EncoderParts
     from models.encoders.preprocessing import ImagePreprocessing
 
-__all__ = ["FRAME_POOLING", "EncoderParts", "ImageEncoderModel", "TextTokens", "Towers", "torch_dtype"]
+__all__ = ["FRAME_POOLING", "ImageEncoderModel", "torch_dtype"]
 
 FRAME_POOLING = "frame-mean"  # a clip's vector: mean of its frames' unit rows, made a unit row
 _FRAMES_ON_PROCESSOR = 16  # in one pass: 8 to 16 were fastest (more costs page faults), and memory grows
 _FRAMES_ON_ACCELERATOR = 128
 _CLIPS_PER_GROUP = 32  # how many clips of a long list are held as pixels at a time
 _DTYPES = {"auto": torch.float32} | {str(t)[6:]: t for t in (torch.float32, torch.bfloat16, torch.float16)}
-
-
-@runtime_checkable
-class Towers(Protocol):
-    """The network behind a model, whatever runs it. Rows may have any length and float dtype."""
-
-    device: str
-
-    def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Encode normalised pixels float32 [N, 3, h, w] on any device: [N, D]."""
-        ...
-
-    def encode_text(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Encode token numbers int64 [P, L] with their mask: [P, D]."""
-        ...
-
-    def unload(self) -> None:
-        """Drop the network."""
-        ...
-
-
-class TextTokens(Protocol):
-    """How texts become token numbers."""
-
-    max_length: int
-
-    def __call__(self, texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token numbers and mask, both int64 [P, L] with one L for every call."""
-        ...
-
-    def cut_off(self, text: str) -> str:
-        """The end of a text that does not fit; "" when all of it does."""
-        ...
-
-
-@dataclass(frozen=True)
-class EncoderParts:
-    """What a family loads: everything the shared model needs.
-
-    Args:
-        preprocessing: From frames to pixels.
-        towers: The network.
-        tokenizer: From texts to token numbers; None for a model without a text side.
-        embedding_dim: D; None = known after the first vector.
-        logit_scale: Similarity * scale + bias = logit.
-        logit_bias: See there.
-        score_kind: "softmax" or "sigmoid".
-    """
-
-    preprocessing: ImagePreprocessing
-    towers: Towers
-    tokenizer: TextTokens | None = None
-    embedding_dim: int | None = None
-    logit_scale: float = 100.0
-    logit_bias: float = 0.0
-    score_kind: str = "softmax"
 
 
 def torch_dtype(name: Any) -> torch.dtype:
@@ -121,6 +65,8 @@ class ImageEncoderModel(ImageEmbeddingModel):
         dtype: "float32", "bfloat16" or "float16"; "auto" is float32, or bfloat16 for a large network
             where that was measured to be faster and as good. Vectors are float32 always.
         num_frames: T, how many frames the workbench takes of a clip.
+        compile: Let ``torch.compile`` make the towers faster: takes 10 to 60 s when they are first
+            used, and again for some shapes; where it fails, they run as they are.
 
     Attributes:
         dtype: Number format that the network computes in.
@@ -139,6 +85,7 @@ class ImageEncoderModel(ImageEmbeddingModel):
         device: str = "cpu",
         dtype: Any = "auto",
         num_frames: int | None = None,
+        compile: bool = False,  # noqa: A002 - torch's own word for it
     ) -> None:
         if num_frames is not None and (not isinstance(num_frames, int) or num_frames < 1):
             raise InvalidParameterError(f"num_frames is a whole number from 1; {num_frames!r} came.")
@@ -147,6 +94,7 @@ class ImageEncoderModel(ImageEmbeddingModel):
         self.num_frames = num_frames or type(self).num_frames
         self._asked_dtype = str(dtype).removeprefix("torch.")
         self._dtype = torch_dtype(dtype)  # what ``_load`` loads in
+        self._compile = bool(compile)
         self._parts: EncoderParts | None = None
         self._model: Any = None
         self._image_preprocessing: ImagePreprocessing | None = None
@@ -159,14 +107,16 @@ class ImageEncoderModel(ImageEmbeddingModel):
         device: str = "cpu",
         dtype: Any = "auto",
         num_frames: int | None = None,
+        compile: bool = False,  # noqa: A002 - torch's own word for it
     ) -> Self:
         """Load a package folder; nothing is fetched from a network.
 
         Args:
             model_name_or_path: The folder.
             device: Torch device to compute on.
-            dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+            dtype: "auto", "float32", "bfloat16" or "float16".
             num_frames: T, how many frames the workbench takes of a clip.
+            compile: Let ``torch.compile`` make the towers faster.
 
         Returns:
             The model, ready to use.
@@ -176,7 +126,7 @@ class ImageEncoderModel(ImageEmbeddingModel):
             CorruptedModelPackageError: If the files are damaged, do not fit together, or are
                 of another kind of model.
         """
-        model = cls(model_name_or_path, device=device, dtype=dtype, num_frames=num_frames)
+        model = cls(model_name_or_path, device=device, dtype=dtype, num_frames=num_frames, compile=compile)
         model.setup()
         return model
 
@@ -230,6 +180,8 @@ class ImageEncoderModel(ImageEmbeddingModel):
 
     def _adopt(self, parts: EncoderParts) -> None:
         """Take parts over, and what they say about the model."""
+        if self._compile:
+            getattr(parts.towers, "compile", lambda: None)()
         self._parts = parts
         self._model = getattr(parts.towers, "network", parts.towers)
         self._image_preprocessing = parts.preprocessing

@@ -22,7 +22,7 @@ from models.measurements import computing_on, recall, remember
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["FEWEST_WEIGHTS", "PackedLinear", "pack_linears", "packing_gain", "unpacked"]
+__all__ = ["FEWEST_WEIGHTS", "PackedLinear", "pack_linears", "packing_gain", "unpack_linears", "unpacked"]
 
 FEWEST_WEIGHTS = 20_000_000  # smaller networks are fast anyway, and stay bit for bit as torch computes them
 _WORTH_IT = 1.05
@@ -110,14 +110,27 @@ def unpacked(network: nn.Module) -> Generator[None]:
     Yields:
         Nothing.
     """
-    places = [place for place in _children(network) if isinstance(place[2], PackedLinear)]
-    for parent, name, layer in places:
-        setattr(parent, name, layer.to_linear())
+    places = unpack_linears(network)
     try:
         yield
     finally:
         for parent, name, layer in places:
             setattr(parent, name, layer)
+
+
+def unpack_linears(network: nn.Module) -> list[tuple[nn.Module, str, PackedLinear]]:
+    """Put plain linear layers in place of packed ones.
+
+    Args:
+        network: The network; changed in place.
+
+    Returns:
+        What was replaced: the module that holds it, its name there, the packed layer.
+    """
+    places = [place for place in _children(network) if isinstance(place[2], PackedLinear)]
+    for parent, name, layer in places:
+        setattr(parent, name, layer.to_linear())
+    return places
 
 
 def packing_gain() -> float:

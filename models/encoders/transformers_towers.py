@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from models.encoders.packed_linear import pack_linears
+from models.encoders.compiled import Compiled
+from models.encoders.packed_linear import pack_linears, unpack_linears
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,11 @@ class TransformersTowers:
     def encode_text(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Encode token numbers int64 [P, L] with their mask: [P, D]."""
         return self._texts(self.network, input_ids.to(self.device), attention_mask.to(self.device))
+
+    def compile(self) -> None:
+        """Let torch compile both towers when they are first used; it packs weights in its own way."""
+        unpack_linears(self.network)
+        self._images, self._texts = Compiled(self._images), Compiled(self._texts)
 
     def unload(self) -> None:
         """Drop the network."""

@@ -4,7 +4,7 @@ import contextlib
 import sys
 import threading
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,9 +84,6 @@ class AdaptedModel:
     def embed_items(self, items: Sequence[Any]) -> np.ndarray:
         """Embed preprocessed clips.
 
-        A model with an ``embed_preprocessed`` of its own stacks items, so items of unequal shapes
-        are passed to it in groups; every other one takes lists of clips of any size.
-
         Args:
             items: What ``preprocess`` gave, one per clip.
 
@@ -96,15 +93,33 @@ class AdaptedModel:
         Raises:
             ModelOutputError: If the model returns anything but N finite unit rows.
         """
+        return self.start_items(items)()
+
+    def start_items(self, items: Sequence[Any]) -> Callable[[], np.ndarray]:
+        """Start to embed preprocessed clips; an accelerator may still compute when this returns.
+
+        A model with a batch step of its own stacks items, so items of unequal shapes are passed
+        to it in groups; every other one takes lists of clips of any size.
+
+        Args:
+            items: What ``preprocess`` gave, one per clip.
+
+        Returns:
+            What waits for the rows, and returns and raises what ``embed_items`` does.
+        """
         groups: dict[Any, list[int]] = {}
         for i, item in enumerate(items):
             groups.setdefault(_stack_key(item) if self._stacks_items else "any", []).append(i)
-        rows: list[np.ndarray] = [np.empty(0)] * len(items)
-        for places in groups.values():
-            out = self._embed_alike([items[i] for i in places])
-            for place, row in zip(places, self.checked(out, len(places)), strict=True):
-                rows[place] = row
-        return self._stacked(rows)
+        started = [(places, self._start_alike([items[i] for i in places])) for places in groups.values()]
+
+        def finish() -> np.ndarray:
+            rows: list[np.ndarray] = [np.empty(0)] * len(items)
+            for places, wait in started:
+                for place, row in zip(places, self.checked(wait(), len(places)), strict=True):
+                    rows[place] = row
+            return self._stacked(rows)
+
+        return finish
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Embed texts: float32 (P, D), checked as ``embed_items`` does.
@@ -151,15 +166,22 @@ class AdaptedModel:
             VideoTextEmbeddingModel.embed_preprocessed,
         )
 
-    def _embed_alike(self, items: list[Any]) -> Any:
-        """Embed items that may be stacked, by the richest method the model has."""
+    def _start_alike(self, items: list[Any]) -> Callable[[], Any]:
+        """Start to embed items that may be stacked, by the richest method the model has."""
         with self._computing():
-            own = getattr(self.model, "embed_preprocessed", None)
-            if callable(own):
-                return own(items)
-            if self.pools_frames:
-                return ImageEmbeddingModel.embed_preprocessed(self.model, items)
-            return self.model.embed_videos(items)
+            if isinstance(self.model, ImageEmbeddingModel):
+                return self.model.embed_preprocessed_async(items).result
+            rows = self._embed_alike(items)
+            return lambda: rows
+
+    def _embed_alike(self, items: list[Any]) -> Any:
+        """Embed with an object that only looks like a model."""
+        own = getattr(self.model, "embed_preprocessed", None)
+        if callable(own):
+            return own(items)
+        if self.pools_frames:
+            return ImageEmbeddingModel.embed_preprocessed(self.model, items)
+        return self.model.embed_videos(items)
 
     def _stacked(self, rows: list[np.ndarray]) -> np.ndarray:
         """Stack rows, which must agree in D."""

@@ -23,7 +23,8 @@ def provenance_of(model: "AdaptedModel", space: "EmbeddingSpace", num_frames: in
 
     Returns:
         JSON-ready facts: created (UTC), device, versions, model_id, revision, preprocessing,
-        sampling, frames, own_frames (whether T is the model's own), dtype and backend when stated.
+        sampling, frames, own_frames (whether T is the model's own), and where the model states them
+        dtype, dtype_reason, backend and package (one hash for all files of its package).
     """
     versions = {}
     for name in _LIBRARIES:
@@ -42,5 +43,6 @@ def provenance_of(model: "AdaptedModel", space: "EmbeddingSpace", num_frames: in
         "frames": num_frames,
         "own_frames": num_frames == model.num_frames,
     }
-    stated = {name: getattr(model.model, name, "") for name in ("dtype", "backend")}
+    stated = {name: getattr(model.model, name, "") for name in ("dtype", "dtype_reason", "backend")}
+    stated["package"] = getattr(model.model, "package_hash", "")
     return facts | {name: str(value) for name, value in stated.items() if value}

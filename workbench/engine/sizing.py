@@ -1,12 +1,14 @@
-"""How many clips make a batch: by device and item size, then by what the model's own pace shows."""
+"""How many clips make a batch: by device, item size and free memory, then by the model's own pace."""
 
 from typing import Any
 
+from models.device_memory import DeviceMemory
 from workbench.errors import InvalidParameterError
 
 START = 4  # a small first step: progress shows early and a slow model is found out cheaply
 MOST_ON_CPU = 16  # larger batches were measured slower on CPUs: fresh activations cost page faults
-MOST_ON_ACCELERATOR = 64
+MOST_ON_ACCELERATOR = 256
+USED_SHARE = 0.7  # of the free memory: other work on the device needs some, and an estimate is one
 QUICK_S = 0.25  # a step this short may grow
 SLOW_S = 0.75  # a longer one shrinks: Stop waits for the step that is being computed
 PREPARED_BYTES = 256 << 20  # prepared items that may wait for the model, all together
@@ -16,11 +18,13 @@ class BatchSizer:
     """Decides the number of items in the next batch.
 
     With "auto" it starts small, doubles while steps are quick and halves when they are slow.
-    A given number is kept. Either is halved when memory runs out, and does not grow again.
+    On an accelerator it also stays within the free memory, as far as the last step tells what an
+    item takes. A given number is kept. Either is halved when memory runs out, and does not grow again.
 
     Args:
         batch_size: "auto" or a number of items, at least 1.
         device: Where the model computes, such as "cpu" or "cuda:0".
+        memory: Watches the memory of the device; made from ``device`` when not given.
 
     Raises:
         InvalidParameterError: If ``batch_size`` is anything else.
@@ -32,19 +36,24 @@ class BatchSizer:
         8
     """
 
-    def __init__(self, batch_size: int | str = "auto", *, device: str = "cpu") -> None:
+    def __init__(
+        self, batch_size: int | str = "auto", *, device: str = "cpu", memory: DeviceMemory | None = None
+    ) -> None:
         check_batch_size(batch_size)
         self._auto = batch_size == "auto"
         self._most = MOST_ON_CPU if device.startswith("cpu") else MOST_ON_ACCELERATOR
         self._size = START if self._auto else int(batch_size)
         self._item_bytes = 1
+        self._memory = memory or DeviceMemory(device)
+        self._memory.spent_bytes()  # what was before does not count
+        self._fitting = self._most
 
     @property
     def size(self) -> int:
         """Items in the next batch."""
         if not self._auto:
             return self._size
-        return max(1, min(self._size, self._most, PREPARED_BYTES // self._item_bytes))
+        return max(1, min(self._size, self._most, self._fitting, PREPARED_BYTES // self._item_bytes))
 
     def ahead(self, workers: int) -> int:
         """Items that may be in work or ready, beside the batch that is being put together."""
@@ -56,12 +65,19 @@ class BatchSizer:
 
     def took(self, count: int, seconds: float) -> None:
         """Learn how long a step of ``count`` items took."""
+        spent = self._memory.spent_bytes()
         if not self._auto or count < self.size:
             return
+        self._fitting = self._within_memory(spent / count)
         if seconds < QUICK_S:
             self._size = min(2 * self._size, self._most)
         elif seconds > SLOW_S:
             self._size = max(1, self.size // 2)
+
+    def _within_memory(self, bytes_per_item: float) -> int:
+        """How many items fit into the memory of the device; any number when that is not known."""
+        free = self._memory.free_bytes() if bytes_per_item else None
+        return self._most if free is None else max(1, int(USED_SHARE * free / bytes_per_item))
 
     def shrink(self, count: int) -> bool:
         """Halve after ``count`` items did not fit into memory; False when one was too many."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.encoders.image_encoder import EncoderParts, ImageEncoderModel
+from models.encoders.image_encoder import ImageEncoderModel
+from models.encoders.parts import EncoderParts
 from models.encoders.transformers_loading import (
     TransformersTowers,
     load_network,
@@ -29,7 +30,7 @@ class DINOv2Embedder(ImageEncoderModel):
     Args:
         model_dir: The package folder.
         device: Torch device to compute on.
-        dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+        dtype: "float32", "bfloat16" or "float16"; "auto" is the faster one that is as good.
         num_frames: T, how many frames the workbench takes of a clip.
 
     Example:

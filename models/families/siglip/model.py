@@ -35,7 +35,7 @@ class SiglipEmbedder(SigmoidEncoderModel):
     Args:
         model_dir: The package folder.
         device: Torch device to compute on.
-        dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+        dtype: "float32", "bfloat16" or "float16"; "auto" is the faster one that is as good.
         num_frames: T, how many frames the workbench takes of a clip.
 
     Example:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.encoders.dual_encoder import EncoderParts
+    from models.pending import Pending
 
 __all__ = ["Siglip2Embedder", "small_letters"]
 
@@ -49,7 +50,7 @@ class Siglip2Embedder(SigmoidEncoderModel):
     Args:
         model_dir: The package folder.
         device: Torch device to compute on.
-        dtype: "auto" (float32), "float32", "bfloat16" or "float16".
+        dtype: "float32", "bfloat16" or "float16"; "auto" is the faster one that is as good.
         num_frames: T, how many frames the workbench takes of a clip.
 
     Example:
@@ -77,6 +78,11 @@ class Siglip2Embedder(SigmoidEncoderModel):
         network = load_network(Siglip2Model, folder, model_types=("siglip2",))
         patches = read_patches(folder, network.config.vision_config.patch_size)
         return self._joined(folder, network, patches, images=patches.encode)
+
+    def embed_preprocessed_async(self, batch: list[Any]) -> Pending:
+        """Start to embed clips; those of many sizes are embedded before this returns."""
+        one_size = len({tuple(clip.shape[2:]) for clip in batch}) < 2
+        return self._start(batch) if one_size else super().embed_preprocessed_async(batch)
 
     def embed_preprocessed(self, batch: list[Any]) -> torch.Tensor:
         """Embed clips that went through ``preprocess_clip``, of one size or of many: [N, D], unit rows."""

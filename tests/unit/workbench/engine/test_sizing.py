@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidParameterError
-from workbench.engine.sizing import MOST_ON_CPU, PREPARED_BYTES, BatchSizer, is_out_of_memory, num_bytes
+from workbench.engine.sizing import (
+    MOST_ON_ACCELERATOR,
+    MOST_ON_CPU,
+    PREPARED_BYTES,
+    USED_SHARE,
+    BatchSizer,
+    is_out_of_memory,
+    num_bytes,
+)
 
 
 def test_size__auto_grows_while_steps_are_quick_up_to_the_device_s_limit():
@@ -52,6 +60,58 @@ def test_size__large_items_make_small_batches_and_little_is_prepared_ahead():
     sizer.saw(np.empty(PREPARED_BYTES // 2, np.uint8))
     assert sizer.size == 2
     assert sizer.ahead(workers=2) == 2
+
+
+class Memory:
+    """A device with so much free memory, on which an item takes so much."""
+
+    def __init__(self, free, item):
+        self.free, self.item, self.count = free, item, 0
+
+    def free_bytes(self):
+        return self.free
+
+    def spent_bytes(self):
+        spent, self.count = self.count * self.item, 0
+        return spent
+
+
+def grown(memory, steps=12):
+    sizer = BatchSizer("auto", device="cuda:0", memory=memory)
+    for _ in range(steps):
+        memory.count = sizer.size
+        sizer.took(sizer.size, 0.001)
+    return sizer
+
+
+def test_size__stays_within_the_free_memory_of_the_device():
+    assert grown(Memory(1000, 10)).size == int(USED_SHARE * 100)
+    assert grown(Memory(10**9, 10)).size == MOST_ON_ACCELERATOR
+    assert grown(Memory(5, 10)).size == 1
+
+
+def test_size__memory_that_is_not_known_sets_no_bound():
+    assert grown(Memory(None, 10)).size == MOST_ON_ACCELERATOR
+    assert grown(Memory(1000, 0)).size == MOST_ON_ACCELERATOR
+
+
+def test_size__grows_again_when_memory_is_freed():
+    memory = Memory(400, 10)
+    sizer = grown(memory)
+    assert sizer.size == 28
+    memory.free = 1000
+    for _ in range(3):
+        memory.count = sizer.size
+        sizer.took(sizer.size, 0.001)
+    assert sizer.size == 70
+
+
+def test_size__what_was_taken_before_the_first_step_does_not_count():
+    memory = Memory(1000, 10)
+    memory.count = 99  # loading the model, say
+    sizer = BatchSizer("auto", device="cuda:0", memory=memory)
+    sizer.took(sizer.size, 0.001)
+    assert sizer.size == 8
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "many", None])
