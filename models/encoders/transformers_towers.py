@@ -87,7 +87,7 @@ class TransformersTowers:
         images: Callable[[Any, torch.Tensor], torch.Tensor] | None = None,
         texts: Callable[[Any, torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
-        self.network = network.to(device, dtype)
+        self.network: Any = network.to(device, dtype)
         pack_linears(self.network)
         self.device, self.dtype = device, dtype
         self._images, self._texts = images or _image_features, texts or _text_features
