@@ -16,6 +16,7 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n : 4)))
 OUT ?= demo
 NOTEBOOK ?= notebooks/01_first_ranking.ipynb
 LAB_ARGS ?=
+BENCH ?=
 PYTEST_ARGS ?=
 export PIP_ARGS
 export PIP_ROOT_USER_ACTION := ignore
@@ -25,13 +26,14 @@ export PYTHONUTF8 := 1
 # and it holds the folder, so that a checkout that was moved or copied is set up again.
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+READY_BENCH := $(VENV)/.ready-bench
 MOVED := $(if $(wildcard $(READY)),$(if $(filter $(CURDIR),$(shell cat $(READY))),,moved))
 
-.PHONY: help lab demo test check bench browser constraints clean moved
+.PHONY: help lab demo test check bench bench-gpu browser constraints clean moved
 
 help: ## list the targets
 	@echo "Embedding Workbench: pick a model, load clips, type prompts, see what it finds."
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	  printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 lab: $(READY) ## set up .venv when needed and open JupyterLab on the first notebook
@@ -49,8 +51,11 @@ check: $(READY_DEV) ## format check, lint, types, then every test
 	@$(BIN)/ty check --python $(VENV)
 	@$(MAKE) --no-print-directory test
 
-bench: $(READY_DEV) browser ## run the benchmarks and rewrite the numbers in docs/performance.md
-	@$(BIN)/python -m benchmarks
+bench: $(READY_BENCH) browser ## run the benchmarks beside their peers and rewrite docs/performance.md; BENCH=name for one
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-gpu: $(READY) ## the same on a machine with a CUDA device: how busy the model is, vectors equal to the CPU's
+	@$(BIN)/python -m benchmarks gpu
 
 browser: ## install Debian's chromium for the browser tests when it is missing (as root)
 	@.ci/install-chromium
@@ -64,7 +69,7 @@ clean: ## remove .venv, the demo's output and every cache
 	find models workbench tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt .ci/make-venv $(MOVED)
-	@rm -f $(READY) $(READY_DEV)
+	@rm -f $(READY) $(READY_DEV) $(READY_BENCH)
 	@.ci/make-venv $(VENV) $(MOVED)
 	@echo "Installing the workbench into $(VENV) (about a minute with a good connection) ..."
 	@.ci/pip-install $(VENV) -e .
@@ -75,5 +80,12 @@ $(READY_DEV): $(READY)
 	@echo "Installing what the tests need into $(VENV) ..."
 	@.ci/pip-install $(VENV) -e '.[dev]'
 	@pwd > $(READY_DEV)
+
+$(READY_BENCH): $(READY_DEV) benchmarks/peers.txt
+	@rm -f $(READY_BENCH)
+	@echo "Installing what the benchmarks compare with into $(VENV) ..."
+	@.ci/pip-install $(VENV) -r benchmarks/peers.txt
+	@.ci/install-ffmpeg
+	@pwd > $(READY_BENCH)
 
 moved: ;

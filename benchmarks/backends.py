@@ -35,10 +35,11 @@ def main() -> int:
 
 def load_all(folder: Path) -> dict[str, Any]:
     """The model in torch, and its exports, by name."""
+    from benchmarks.clip_packages import make_clip
     from models import AutoModel, export_package
     from models.exported.openvino import computes_bfloat16
 
-    home = make_package(folder / "clip")
+    home = make_clip(folder / "clip")
     torch_model = AutoModel.from_pretrained(home, device="cpu")
     found = {"torch": torch_model}
     wanted = [("onnx", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")]
@@ -53,25 +54,6 @@ def load_all(folder: Path) -> dict[str, Any]:
             print(f"{backend}: exported and compared in {time.perf_counter() - start:.1f} s")
         found[f"{backend} {dtype}"] = AutoModel.from_pretrained(packages[backend], device="cpu", dtype=dtype)
     return found
-
-
-def make_package(folder: Path) -> Path:
-    """A CLIP of the size of ViT-B/32 whose weights are random."""
-    from transformers import CLIPConfig, CLIPModel
-
-    from models.encoders.tiny_packages import finish_package, save_clip_vocabulary, save_network, write_json
-    from models.families.clip.model import CLIPEmbedder
-
-    folder.mkdir()
-    tokens = save_clip_vocabulary(folder, max_length=77)
-    config = CLIPConfig(text_config={**tokens, "vocab_size": 49408})
-    save_network(lambda: CLIPModel(config), folder)
-    write_json(
-        folder / "preprocessor_config.json",
-        {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 224}, "crop_size": 224},
-    )
-    finish_package(folder, CLIPEmbedder.from_pretrained, architecture="clip", card={})
-    return folder
 
 
 def measure(models: dict[str, Any], rounds: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
 SCRIPTS = [path for path in sorted((ROOT / ".ci").iterdir()) if path.read_text().startswith("#!")]
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
