@@ -40,7 +40,7 @@ def load_all(folder: Path) -> dict[str, Any]:
     from models.exported.openvino import computes_bfloat16
 
     home = make_clip(folder / "clip")
-    torch_model = AutoModel.from_pretrained(home, device="cpu")
+    torch_model = AutoModel.from_pretrained(home, device="cpu", dtype="float32")
     found = {"torch": torch_model}
     wanted = [("onnx", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")]
     packages: dict[str, Any] = {}

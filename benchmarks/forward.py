@@ -1,6 +1,6 @@
 """The forward pass of CLIP with random weights: plain torch, ours and the exported packages.
 
-    python -m benchmarks.forward [--rounds 5] [--only b32]
+    python -m benchmarks.forward [--rounds 5] [--only ViT-B/32]
 
 Plain torch is the network of transformers as everybody loads it, in float32, without gradients. All
 engines take turns within a round; a ratio is the median over the rounds, with the lowest and highest
@@ -21,8 +21,7 @@ import torch
 
 from benchmarks.clip_packages import make_clip
 
-PICTURES = 32
-SIZES = {"b32": 32, "b16": 16}  # name -> side of a patch
+SIZES = {"ViT-B/32": 32, "ViT-B/16": 8}  # name -> pictures
 LOWEST = {"float32": 0.99999, "bfloat16": 0.9995}
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -34,14 +33,14 @@ def main() -> int:
     parser.add_argument("--only", choices=SIZES)
     given = parser.parse_args()
     good = True
-    for name, patch in SIZES.items():
-        if given.only in (None, name):
+    for size in SIZES:
+        if given.only in (None, size):
             with tempfile.TemporaryDirectory() as folder:
-                good = compare(name, load_all(Path(folder), patch), given.rounds) and good
+                good = compare(size, load_all(Path(folder), size), given.rounds) and good
     return 0 if good else 1
 
 
-def load_all(folder: Path, patch: int) -> dict[str, tuple[str, Forward]]:
+def load_all(folder: Path, size: str) -> dict[str, tuple[str, Forward]]:
     """Every engine that is installed, by name, with its number format; plain torch first."""
     from transformers import CLIPModel
 
@@ -80,9 +79,10 @@ def rows_of(model: Any) -> Forward:
     return lambda pixels: torch.cat([towers.encode_images(part).float() for part in pixels.split(16)])
 
 
-def compare(name: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> bool:
+def compare(size: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> bool:
     """Measure all engines of one size in turns; whether their vectors agree."""
-    pixels = torch.randn(PICTURES, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    count = SIZES[size]
+    pixels = torch.randn(count, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     seconds: dict[str, list[float]] = {engine: [] for engine in engines}
     with torch.inference_mode():
         rows = {engine: forward(pixels) for engine, (_, forward) in engines.items()}
@@ -92,7 +92,7 @@ def compare(name: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> 
                 forward(pixels)
                 seconds[engine].append(time.perf_counter() - start)
     base = "eager float32"
-    print(f"ViT-{name[0].upper()}/{name[1:]}, {PICTURES} pictures")
+    print(f"{size}, {count} pictures")
     print(f"{'':20}{'pictures/s':>12}  {'ratio to eager':24}lowest cosine to eager")
     good = True
     for engine, (dtype, _) in engines.items():
@@ -101,7 +101,7 @@ def compare(name: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> 
             torch.nn.functional.cosine_similarity(rows[base].double(), rows[engine].double()).min()
         )
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        pace = PICTURES / statistics.median(seconds[engine])
+        pace = count / statistics.median(seconds[engine])
         print(f"  {engine:18}{pace:12.1f}  {spread:24}{cosine:.7f}", flush=True)
         good = good and cosine >= LOWEST[dtype]
     return good
