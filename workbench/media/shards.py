@@ -194,7 +194,9 @@ def _members(
         try:
             content = _content(tar, info) if wanted is None or suffix in wanted else None
         except (tarfile.TarError, OSError, EOFError) as error:
-            yield found.throw(error)  # it says what is damaged, and ends
+            damage = found.throw(error)  # it says where, and ends
+            if isinstance(damage, ShardProblem):
+                yield damage
             return
         yield key, suffix, content
 
