@@ -112,6 +112,7 @@ def open_sources(terminal: Terminal, work: Work) -> "ClipSet":
             "No clips were named.",
             next_step="Name a file, a folder or a pattern such as 'films/*.mp4', or take --samples.",
         )
+    spans = parse_windows(work.windows) if work.windows is not None else None
     clips = sample_clips() if work.samples else ClipSet()
     if work.sources:
         clips += load_clips(work.sources)
@@ -121,7 +122,7 @@ def open_sources(terminal: Terminal, work: Work) -> "ClipSet":
             "No video or image could be opened.",
             next_step="Look at the path; `workbench rank --samples` shows how it looks.",
         )
-    return clips if work.windows is None else clips.windows(*parse_windows(work.windows))
+    return clips.windows(*spans) if spans is not None else clips
 
 
 def parse_windows(text: str) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.wording import duration_text
 
+_LEAST_SHOWN = 0.005
 FINAL_STATES = ("stopped", "done", "failed")
 
 
@@ -126,14 +127,18 @@ class EmbedStats:
 
     @property
     def text(self) -> str:
-        """Pace and split in one line for people; parts without work are left out.
+        """Pace and split in one line for people; parts below half a percent are left out.
 
         Example:
             >>> EmbedStats(clips=24, seconds=2.0, decode_s=0.9, preprocess_s=0.2, model_s=0.9).text
             '12.0 clips/s · decode 45 % · preprocess 10 % · model 45 %'
         """
         parts = [f"{self.rate:,.0f} clips/s" if self.rate >= 100 else f"{self.rate:.1f} clips/s"]
-        parts += [f"{name} {share:.0%}".replace("%", " %") for name, share in self.split.items() if share]
+        parts += [
+            f"{name} {share:.0%}".replace("%", " %")
+            for name, share in self.split.items()
+            if share >= _LEAST_SHOWN
+        ]
         return " · ".join(parts if self.clips else [])
 
     def as_dict(self) -> dict[str, Any]:
