@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -66,9 +67,9 @@ def _wanted(row: Any, folder: Path, listed: str) -> Wanted:
     name = cells.get("path")
     if not isinstance(name, str) or not name.strip():
         raise ValueError("It has no path.")
-    if "\0" in name:
-        raise ValueError("A path cannot hold a zero byte.")
-    path = folder / Path(name.strip()).expanduser()
+    if "\0" in name or _half_a_character(name):
+        raise ValueError("A path cannot hold a zero byte or half a character.")
+    path = folder / name.strip()
     key = _text(cells, "key", "id") or safe_text(name.strip())
     return Wanted(
         path,
@@ -78,6 +79,15 @@ def _wanted(row: Any, folder: Path, listed: str) -> Wanted:
         _text(cells, "caption", "text"),
         listed,
     )
+
+
+def _half_a_character(name: str) -> bool:
+    """Tell whether a name cannot be that of a file."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _text(cells: Mapping[str, Any], *names: str) -> str:

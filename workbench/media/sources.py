@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -95,7 +96,9 @@ def _flattened(source: Any) -> Iterator[Any]:
 def _find(item: str | Path, *, recursive: bool) -> Found:
     """List the files that one path or pattern stands for."""
     text = str(item)
-    path = Path(text).expanduser()
+    path = Path(text)
+    with suppress(RuntimeError):  # "~somebody" who is not there is a plain name
+        path = path.expanduser()
     try:
         if text.strip() and path.is_dir():
             return _find_in_folder(path, recursive=recursive)

@@ -98,10 +98,11 @@ def test_load_clips__bad_rows_end_nothing(folder: Path, monkeypatch: pytest.Monk
 
 def test_load_clips__json_lines_that_are_no_records(folder: Path) -> None:
     lines = ['{"path": "films/a.mp4"}', "[1]", "not json", '{"path": 7}', '"films/a.mp4"', "[" * 9000]
+    lines += ['{"path": "\\ud800.mp4"}', '{"path": "~nobody/x.mp4"}']
     clips = load(folder, "list.jsonl", "\n".join(lines))
     assert clips.keys == ["films/a.mp4"]  # the last good row names the same file: it is kept once
     assert [one.split(":")[0] for one in sorted(reasons(clips))] == [
-        f"list.jsonl, line {number}" for number in (2, 3, 4, 6)
+        f"list.jsonl, line {number}" for number in (2, 3, 4, 6, 7, 8)
     ]
 
 
