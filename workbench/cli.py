@@ -13,8 +13,10 @@ import typer
 
 from workbench import commands
 from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
+from workbench.embed_command import embed
 from workbench.errors import WorkbenchError
 from workbench.models_commands import Json, models_app
+from workbench.options import BatchSize, DeviceName, FramesPerClip, Model, Samples, Sources, Store, Strict
 from workbench.store_commands import search, store_app
 from workbench.terminal import Terminal
 
@@ -30,24 +32,6 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(store_app, name="store")
-
-Sources = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="SOURCE", help="Files, folders or patterns such as 'films/*.mp4'."),
-]
-Samples = Annotated[bool, typer.Option("--samples", help="Take the bundled clips too.")]
-Model = Annotated[str, typer.Option("--model", "-m", help="Id of a model, or ./folder of a model package.")]
-DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
-FramesPerClip = Annotated[
-    int | None, typer.Option("--frames", min=1, help="Frames taken of each clip.", show_default="the model's")
-]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Clips per model call.", show_default="auto")
-]
-Store = Annotated[
-    Path | None, typer.Option("--store", help="Folder that keeps vectors; made when it is not there.")
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 when a file could not be read.")]
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -143,26 +127,7 @@ def demo(
     run_demo(Terminal(as_json=as_json), out, model_id=model)
 
 
-@app.command()
-def embed(
-    sources: Sources = None,
-    *,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write: .parquet or .npz.")] = None,
-    store: Store = None,
-    model: Model = DEFAULT_MODEL,
-    samples: Samples = False,
-    frames: FramesPerClip = None,
-    batch_size: BatchSize = None,
-    device: DeviceName = "auto",
-    strict: Strict = False,
-    as_json: Json = False,
-) -> None:
-    """Turn clips into vectors and save them with all that says what they are.
-
-    With --store, what is there already is not computed again, and a run that was killed goes on.
-    """
-    work = Work(sources or [], samples, model, device, frames, batch_size, strict, store)
-    raise typer.Exit(commands.run_embed(Terminal(as_json=as_json), work, out))
+app.command("embed")(embed)  # here, since this is where it stands in the help
 
 
 @app.command()
@@ -208,7 +173,7 @@ def rank(
     raise typer.Exit(code)
 
 
-app.command("search")(search)  # here, since this is where it stands in the help
+app.command("search")(search)
 
 
 @app.command()

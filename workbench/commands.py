@@ -1,14 +1,15 @@
-"""What `workbench embed` and `workbench rank` do, apart from reading their options."""
+"""What `workbench rank` does, and what it shares with `workbench embed`."""
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InvalidParameterError, NothingToEmbedError
-from workbench.ranking_view import Reason, ranking_document, show_ranking, skipped_records, write_ranking
+from workbench.ranking_view import Reason, ranking_document, show_ranking, write_ranking
 from workbench.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Work:
         batch_size: Clips per model call; None finds one.
         strict: Whether files that could not be read change the exit code.
         store: Folder of an embedding store that vectors are reused from and put into.
+        windows: Seconds, "LENGTH" or "LENGTH:STRIDE", that videos are cut into; None leaves them whole.
+        dtype: Number format, as for ``AutoModel.from_pretrained``.
+        backend: What has to run the model, likewise.
+        workers: Threads that decode, or workers on a cluster; None finds a number.
     """
 
     sources: list[str]
@@ -44,44 +49,10 @@ class Work:
     batch_size: int | None = None
     strict: bool = False
     store: Path | None = None
-
-
-def run_embed(terminal: Terminal, work: Work, out: Path | None) -> int:
-    """Embed clips and save the vectors.
-
-    Returns:
-        The exit code.
-
-    Raises:
-        WorkbenchError: If nothing could be embedded or saved.
-    """
-    if out is None and work.store is None:
-        raise InvalidParameterError(
-            "It was not said where the vectors go.",
-            next_step="--out vectors.parquet writes a file, --store FOLDER keeps them for later runs.",
-        )
-    check_ending(out, VECTOR_ENDINGS)
-    clips = _open_sources(terminal, work)
-    vectors, skipped = _embed(terminal, _load_model(work), clips, work)
-    if out is not None:
-        vectors.save(out)
-    rate = f", {vectors.stats.rate:,.0f} clips/s" if vectors.stats.rate else ""
-    reused = f", {vectors.stats.reused:,} of them were there" if vectors.stats.reused else ""
-    place = " and ".join(str(one) for one in (out, work.store) if one is not None)
-    terminal.say(f"{len(vectors):,} vectors of {vectors.dim} numbers in {place}{rate}{reused}", style="bold")
-    terminal.json(
-        {
-            "out": str(out) if out is not None else None,
-            "store": str(work.store) if work.store is not None else None,
-            "clips": len(vectors),
-            "dim": vectors.dim,
-            "space": asdict(vectors.space),
-            "stopped": vectors.stopped,
-            "stats": vectors.stats.as_dict(),
-            "skipped": skipped_records(skipped),
-        }
-    )
-    return _exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped)
+    windows: str | None = None
+    dtype: str = "auto"
+    backend: str = "auto"
+    workers: int | None = None
 
 
 def run_rank(
@@ -101,29 +72,37 @@ def run_rank(
     saved = _vectors_path(work.sources)
     if saved is not None:
         vectors = Embeddings.load(saved)
-        model = _load_model(replace(work, model=work.model or vectors.space.model_id))
+        model = load_model(replace(work, model=work.model or vectors.space.model_id))
         skipped = [(one.key, one.reason) for one in vectors.skipped]
     else:
-        clips = _open_sources(terminal, work)
-        model = _load_model(work)
-        vectors, skipped = _embed(terminal, model, clips, work)
+        clips = open_sources(terminal, work)
+        model = load_model(work)
+        vectors, skipped = embed_work(terminal, work, clips, work.store, model)
     ranking = rank(model, vectors, prompts, progress=False, **texts)
     show_ranking(terminal, ranking, top)
     if out is not None:
         write_ranking(out, ranking, top, skipped)
         terminal.note(f"Written: {out}")
     terminal.json(ranking_document(ranking, top, skipped))
-    return _exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped)
+    return exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped)
 
 
-def _load_model(work: Work) -> Any:
+def load_model(work: Work) -> Any:
     """Load the model that was asked for."""
     from models import AutoModel
 
-    return AutoModel.from_pretrained(work.model or DEFAULT_MODEL, device=work.device)
+    return AutoModel.from_pretrained(
+        work.model or DEFAULT_MODEL, device=work.device, dtype=work.dtype, backend=work.backend
+    )
 
 
-def _open_sources(terminal: Terminal, work: Work) -> "ClipSet":
+def _nameable(work: Work) -> str | None:
+    """Name the model where its name says all; then a run whose vectors are all there never loads it."""
+    plain = (work.device, work.dtype, work.backend) == ("auto", "auto", "auto")
+    return (work.model or DEFAULT_MODEL) if plain else None
+
+
+def open_sources(terminal: Terminal, work: Work) -> "ClipSet":
     """Load the clips that were named, and list what could not be opened."""
     from workbench import load_clips, sample_clips
     from workbench.media.clips import ClipSet
@@ -133,6 +112,7 @@ def _open_sources(terminal: Terminal, work: Work) -> "ClipSet":
             "No clips were named.",
             next_step="Name a file, a folder or a pattern such as 'films/*.mp4', or take --samples.",
         )
+    spans = parse_windows(work.windows) if work.windows is not None else None
     clips = sample_clips() if work.samples else ClipSet()
     if work.sources:
         clips += load_clips(work.sources)
@@ -142,16 +122,63 @@ def _open_sources(terminal: Terminal, work: Work) -> "ClipSet":
             "No video or image could be opened.",
             next_step="Look at the path; `workbench rank --samples` shows how it looks.",
         )
-    return clips
+    return clips.windows(*spans) if spans is not None else clips
 
 
-def _embed(terminal: Terminal, model: Any, clips: "ClipSet", work: Work) -> "tuple[Embeddings, list[Reason]]":
-    """Embed with a progress line; Ctrl-C ends the run, and what is done is returned, ``stopped``."""
+def parse_windows(text: str) -> tuple[float, float]:
+    """Read "LENGTH" or "LENGTH:STRIDE".
+
+    Args:
+        text: One or two positive numbers of seconds.
+
+    Returns:
+        Length and stride in seconds; without a stride, windows follow each other.
+
+    Raises:
+        InvalidParameterError: If it is something else.
+
+    Example:
+        >>> parse_windows("10"), parse_windows("10:2.5")
+        ((10.0, 10.0), (10.0, 2.5))
+    """
+    length, _, stride = text.partition(":")
+    try:
+        seconds = float(length), float(stride or length)
+    except ValueError:
+        seconds = (0.0, 0.0)
+    if not all(0 < one < math.inf for one in seconds):
+        raise InvalidParameterError(
+            f"--windows is {text!r}; it is one or two positive numbers of seconds.",
+            next_step="--windows 10 cuts every 10 seconds, --windows 10:5 lets windows overlap by half.",
+        )
+    return seconds
+
+
+def embed_work(
+    terminal: Terminal, work: Work, clips: "ClipSet", store: Any, model: Any = None
+) -> "tuple[Embeddings, list[Reason]]":
+    """Embed with a progress line; Ctrl-C ends the run, and what is done is returned, ``stopped``.
+
+    Args:
+        terminal: Where what broke is listed.
+        work: How.
+        clips: The clips.
+        store: Where vectors are found and kept; None keeps none.
+        model: The model, when it is loaded already.
+
+    Returns:
+        The vectors, and everything that has none with its reason.
+    """
     from workbench import submit_embed
     from workbench.engine.progress import wait_showing
 
     job = submit_embed(
-        model, clips, store=work.store, num_frames=work.frames, batch_size=work.batch_size or "auto"
+        model or _nameable(work) or load_model(work),
+        clips,
+        store=store,
+        num_frames=work.frames,
+        batch_size=work.batch_size or "auto",
+        workers=work.workers,
     )
     with suppress(KeyboardInterrupt):
         wait_showing(job, wanted=True)
@@ -205,7 +232,7 @@ def check_ending(path: Path | None, endings: Iterable[str]) -> None:
         raise InvalidParameterError(f"There is no folder {path.absolute().parent} to write {path.name} to.")
 
 
-def _exit_code(terminal: Terminal, work: Work, *, stopped: bool, skipped: "Sequence[Reason]") -> int:
+def exit_code(terminal: Terminal, work: Work, *, stopped: bool, skipped: "Sequence[Reason]") -> int:
     """Say how it went."""
     if stopped:
         terminal.warn("Interrupted: what was finished is kept.")

@@ -75,7 +75,7 @@ class ReportMedia:
 
     def _clip(self, key: str) -> "Clip | None":
         """Find a clip, or open the file behind saved vectors where it is still there."""
-        from workbench.media.sources import read_clip
+        from workbench.media.headers import read_clip
 
         if key not in self._clips:
             path = Path(self._ranking.paths[self.place(key)])

@@ -114,6 +114,9 @@ def test_whole_job__with_the_bundled_model_and_samples(open_notebook, shot):
     page.click(".wb-embed")
     expect(page.locator(CARD).first).to_be_visible()
     expect(status(page)).to_contain_text("Ranked 24 clips")
+    expect(page.locator(".wb-jobbar .wb-progress-text").first).to_contain_text(
+        re.compile(r"24 clips in .* clips/s · decode \d+ % · .*model \d+ %")
+    )
     wanted = sample_answers()
     best = page.locator(".wb-results .wb-group-cards").evaluate_all(
         "groups => groups.map(group => group.querySelector('.wb-card').dataset.clip)"

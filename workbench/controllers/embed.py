@@ -13,6 +13,7 @@ from workbench.controllers.base import Controller
 from workbench.controllers.models import ModelController
 from workbench.errors import InvalidParameterError, JobStoppedError, NothingToEmbedError
 from workbench.session import Session
+from workbench.wording import counted
 
 __all__ = ["EmbedController"]
 
@@ -239,7 +240,11 @@ def describe_end(embeddings: Any, *, stopped: bool) -> str:
         stopped: Whether it was stopped.
 
     Returns:
-        Such as "24 clips in 0.8 s".
+        Such as "24 clips in 0.8 s · 30.0 clips/s · decode 45 % · model 55 %".
     """
-    text = f"{len(embeddings)} clips in {embeddings.stats.seconds:.1f} s"
-    return f"stopped · {text}" if stopped else text
+    stats = embeddings.stats
+    parts = ["stopped"] if stopped else []
+    parts += [f"{counted(len(embeddings), 'clip')} in {stats.seconds:.1f} s"]
+    parts += [f"{stats.reused:,} reused"] if stats.reused else []
+    parts += [stats.text] if stats.text else []
+    return " · ".join(parts)

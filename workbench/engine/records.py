@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.wording import duration_text
 
+_LEAST_SHOWN = 0.005
 FINAL_STATES = ("stopped", "done", "failed")
 
 
@@ -107,6 +108,39 @@ class EmbedStats:
         """Clips embedded per second of wall time; 0.0 for an empty run."""
         return self.clips / self.seconds if self.seconds > 0 else 0.0
 
+    @property
+    def split(self) -> dict[str, float]:
+        """Share of each part in all seconds of work, 0..1; empty when nothing was done.
+
+        Example:
+            >>> EmbedStats(decode_s=1.0, model_s=3.0).split["model"]
+            0.75
+        """
+        seconds = {
+            "decode": self.decode_s,
+            "preprocess": self.preprocess_s,
+            "model": self.model_s,
+            "write": self.write_s,
+        }
+        total = sum(seconds.values())
+        return {name: part / total for name, part in seconds.items()} if total > 0 else {}
+
+    @property
+    def text(self) -> str:
+        """Pace and split in one line for people; parts below half a percent are left out.
+
+        Example:
+            >>> EmbedStats(clips=24, seconds=2.0, decode_s=0.9, preprocess_s=0.2, model_s=0.9).text
+            '12.0 clips/s · decode 45 % · preprocess 10 % · model 45 %'
+        """
+        parts = [f"{self.rate:,.0f} clips/s" if self.rate >= 100 else f"{self.rate:.1f} clips/s"]
+        parts += [
+            f"{name} {share:.0%}".replace("%", " %")
+            for name, share in self.split.items()
+            if share >= _LEAST_SHOWN
+        ]
+        return " · ".join(parts if self.clips else [])
+
     def as_dict(self) -> dict[str, Any]:
-        """All figures by name, the rate among them."""
-        return asdict(self) | {"rate": self.rate}
+        """All figures by name, the rate and the split among them."""
+        return asdict(self) | {"rate": self.rate, "split": self.split}

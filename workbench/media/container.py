@@ -15,7 +15,7 @@ import av.error
 from av.stream import Disposition
 
 from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
-from workbench.media.files import MAX_PIXELS, check_readable
+from workbench.media.files import MAX_PIXELS, MediaFile, media_file
 from workbench.media.names import display_name
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
         SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: With a plain reason; also
             for whatever FFmpeg raises inside the block.
     """
-    check_readable(path)
+    file = media_file(path)
     name = display_name(path)
     try:
-        # "file:" keeps a name such as "12:30.mp4" from being taken for a protocol.
-        with av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace") as container:
+        options = _OPEN_OPTIONS | ({"protocol_whitelist": "file,subfile"} if file.inside else {})
+        with av.open(file.address, options=options, metadata_errors="replace") as container:
             stream = _best_stream(container, name)
             decoder = _decoder(stream)
             if threads is None:
@@ -78,7 +78,7 @@ def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
     except MediaError:
         raise
     except (av.error.FFmpegError, OSError, EOFError) as error:
-        raise _translated(error, path) from error
+        raise _translated(error, name, file) from error
 
 
 def _best_stream(container: "InputContainer", name: str) -> "VideoStream":
@@ -118,13 +118,12 @@ def _is_cover(stream: "VideoStream") -> bool:
     return False
 
 
-def _translated(error: Exception, path: Path) -> MediaError:
+def _translated(error: Exception, name: str, file: MediaFile) -> MediaError:
     """Turn what FFmpeg or the system raised into one of our errors with a plain reason."""
-    name = display_name(path)
     if isinstance(error, PermissionError):
         return ClipDecodeError(f"No permission to read {name}.")
     if isinstance(error, av.error.ArgumentError | av.error.InvalidDataError | av.error.EOFError | EOFError):
-        if _starts_like_video(path):
+        if _starts_like_video(file):
             return ClipDecodeError(f"{name} is damaged or cut short: its pictures cannot be decoded.")
         return UnsupportedMediaError(f"{name} is not a video that can be read here.")
     if isinstance(error, av.error.DecoderNotFoundError):
@@ -133,11 +132,11 @@ def _translated(error: Exception, path: Path) -> MediaError:
     return ClipDecodeError(f"Cannot decode {name}: {reason}.")
 
 
-def _starts_like_video(path: Path) -> bool:
+def _starts_like_video(file: MediaFile) -> bool:
     """Tell a damaged video from something else by its first bytes."""
     try:
-        with path.open("rb") as file:
-            head = file.read(16)
+        with file.open() as stream:
+            head = stream.read(16)
     except OSError:
         return False
     return head[4:8] in _MP4_BOXES or head.startswith(_MAGIC)

@@ -19,7 +19,7 @@ import numpy as np
 
 from workbench.errors import ClipDecodeError, InvalidClipError
 from workbench.media.container import OpenVideo, open_video
-from workbench.media.files import check_readable
+from workbench.media.files import media_file
 from workbench.media.frames import Frames, MediaInfo
 from workbench.media.images import shrunk
 from workbench.media.names import display_name
@@ -110,7 +110,7 @@ def frames_at(
         raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {times_s!r}.")
     try:
         with open_video(path, threads) as video:
-            return decode_fast(video, times, path.stat().st_size)
+            return decode_fast(video, times, video.container.size)
     except (StrangeFileError, ClipDecodeError):
         return decode_from_start(path, times, threads=threads)
 
@@ -138,8 +138,7 @@ def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
         96
     """
     path = Path(path)
-    check_readable(path)
-    if path.stat().st_size > _SMALL_FILE_BYTES:
+    if media_file(path).size > _SMALL_FILE_BYTES:
         with suppress(ClipDecodeError), open_video(path, threads=1) as video:
             packets = PacketReader(video)
             packets.seek(time_s)

@@ -2,12 +2,13 @@
 
 import io
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
-from workbench.media.files import MAX_PIXELS, check_readable
+from workbench.media.files import MAX_PIXELS, media_file
 from workbench.media.names import display_name
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -39,8 +40,8 @@ def read_image(path: Path | str) -> np.ndarray:
         3
     """
     path = Path(path)
-    check_readable(path)
-    return _read(path, display_name(path))
+    with media_file(path).open() as file:
+        return _read(file, display_name(path))
 
 
 def decode_image(content: bytes, name: str = "the image") -> np.ndarray:
@@ -78,8 +79,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
         True
     """
     path = Path(path)
-    check_readable(path)
-    with _opened(path, display_name(path)) as image:
+    with media_file(path).open() as file, _opened(file, display_name(path)) as image:
         width, height = image.size
         turned = image.getexif().get(_ORIENTATION_TAG) in _QUARTER_TURNS
     return (height, width) if turned else (width, height)
@@ -130,7 +130,7 @@ def on_white(rgba: np.ndarray) -> np.ndarray:
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def _read(source: Path | io.BytesIO, name: str) -> np.ndarray:
+def _read(source: BinaryIO, name: str) -> np.ndarray:
     """Read a picture upright, as RGB."""
     with _opened(source, name) as image:
         try:
@@ -142,7 +142,7 @@ def _read(source: Path | io.BytesIO, name: str) -> np.ndarray:
             raise ClipDecodeError(f"{name} is damaged: {error}.") from error
 
 
-def _opened(source: Path | io.BytesIO, name: str) -> Image.Image:
+def _opened(source: BinaryIO, name: str) -> Image.Image:
     """Open an image's headers and refuse what is no image, or too large."""
     try:
         image = Image.open(source, formats=_FORMATS)

@@ -18,8 +18,21 @@ def safe_text(name: str) -> str:
         >>> safe_text("two\nlines.mp4"), safe_text("b\udcffd.mp4"), safe_text("été ⭐.mp4")
         ('two\\nlines.mp4', 'b\\xffd.mp4', 'été ⭐.mp4')
     """
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, as a JSON file can spell it
+        text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(_escaped(char) if _is_unsafe(char) else char for char in text)
+
+
+def one_line(text: str, limit: int = 1000) -> str:
+    r"""Write a text that came from a file on one line, bounded, without unsafe characters.
+
+    Example:
+        >>> one_line(" a red\n car \x1b[31m")
+        'a red car \\x1b[31m'
+    """
+    return shortened(safe_text(" ".join(text.split())), limit)
 
 
 def display_name(path: Path | str) -> str:

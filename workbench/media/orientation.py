@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from workbench.media.files import media_file
+
 _IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 _MATRIX_BYTES = 36
 _MATROSKA_ROLL = b"\x76\x75"  # ProjectionPoseRoll: how Matroska and WebM write a rotation
@@ -69,7 +71,7 @@ def may_be_turned(path: Path) -> bool:
     Reads box headers of MP4 and MOV, the first 64 kB of Matroska and WebM; True can be a false
     alarm (the caller then decodes one frame to know), False for other containers.
     """
-    with path.open("rb") as file:
+    with media_file(path).open() as file:
         head = file.read(12)
         if head[:4] == b"\x1a\x45\xdf\xa3":
             return _MATROSKA_ROLL in file.read(_MATROSKA_HEAD)

@@ -9,6 +9,7 @@ from workbench.media.cache import BytesCache
 
 if TYPE_CHECKING:
     from workbench.media.clips import Clip
+    from workbench.media.files import MediaFile
     from workbench.media.frames import MediaInfo
 
 _CACHE: BytesCache[tuple[bytes, str]] = BytesCache(128 << 20, lambda value: len(value[0]))
@@ -57,29 +58,29 @@ def browser_clip(clip: "Clip", max_bytes: int = _MAX_BYTES) -> "tuple[bytes, str
 
 def _make(clip: "Clip", max_bytes: int) -> tuple[bytes, str]:
     """Pass the file on, or make a copy that plays."""
-    from workbench.media.files import check_readable
+    from workbench.media.files import media_file
 
-    check_readable(clip.path)
-    small = clip.path.stat().st_size <= max_bytes
+    file = media_file(clip.path)
+    small = file.size <= max_bytes
     if clip.kind == "image":
-        return _image(clip.path, small=small)
-    media_type = _playable_type(clip) if small else ""
-    return (clip.path.read_bytes(), media_type) if media_type else (_transcoded(clip), "video/mp4")
+        return _image(clip.path, file, small=small)
+    media_type = _playable_type(clip, file) if small else ""
+    return (file.read_bytes(), media_type) if media_type else (_transcoded(clip), "video/mp4")
 
 
-def _image(path: Path, *, small: bool) -> tuple[bytes, str]:
+def _image(path: Path, file: "MediaFile", *, small: bool) -> tuple[bytes, str]:
     """Pass an image on, or make a JPEG of it."""
     from workbench.media.images import jpeg_bytes, read_image
 
-    with path.open("rb") as file:
-        head = file.read(4)
+    with file.open() as stream:
+        head = stream.read(4)
     media_type = next((kind for start, kind in _IMAGE_TYPES.items() if head.startswith(start)), "")
     if small and media_type:
-        return path.read_bytes(), media_type
+        return file.read_bytes(), media_type
     return jpeg_bytes(read_image(path), _IMAGE_SIDE), "image/jpeg"
 
 
-def _playable_type(clip: "Clip") -> str:
+def _playable_type(clip: "Clip", file: "MediaFile") -> str:
     """Return the media type if browsers play the file as it is, else an empty string."""
     from workbench.media.decode import probe
 
@@ -87,8 +88,8 @@ def _playable_type(clip: "Clip") -> str:
     whole = clip.start_s <= 0 and abs(clip.stop_s - info.duration_s) <= _SPAN_TOLERANCE_S
     if not whole or info.num_video_streams > 1 or info.pixel_format not in _EIGHT_BIT:
         return ""
-    with clip.path.open("rb") as file:
-        return _container_type(info, file.read(64))
+    with file.open() as stream:
+        return _container_type(info, stream.read(64))
 
 
 def _container_type(info: "MediaInfo", head: bytes) -> str:

@@ -5,15 +5,23 @@ name are read; everything else is listed with shard, member and reason.
 """
 
 import tarfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from workbench.errors import UnsupportedMediaError
 from workbench.media.files import check_readable
 from workbench.media.names import display_name, safe_text, shortened
 
-__all__ = ["MAX_MEMBER_BYTES", "ShardProblem", "ShardSample", "read_shard"]
+__all__ = [
+    "MAX_MEMBER_BYTES",
+    "ShardProblem",
+    "ShardSample",
+    "checked_members",
+    "read_shard",
+    "split_member",
+]
 
 MAX_MEMBER_BYTES = 256 * 2**20
 MAX_SAMPLE_PARTS = 64
@@ -100,7 +108,7 @@ def read_shard(
     shard = display_name(path)
     seen: set[str] = set()
     waiting: ShardSample | None = None
-    for found in _members(path, shard, suffixes, max_member_bytes):
+    for found in _members(path, suffixes, max_member_bytes):
         if isinstance(found, ShardProblem):
             yield found
             continue
@@ -126,36 +134,77 @@ def read_shard(
         yield _complete(waiting, required)
 
 
-def _members(
-    path: Path, shard: str, suffixes: Collection[str] | None, limit: int
-) -> Iterator[tuple[str, str, bytes | None] | ShardProblem]:
-    """Read the members that may be read: key, suffix, content; None for a part that is not wanted."""
+def checked_members(
+    path: Path, *, max_bytes: int | None = None, mode: Literal["r:*", "r:"] = "r:*"
+) -> Generator[tuple[tarfile.TarFile, tarfile.TarInfo] | ShardProblem, None, None]:
+    """Walk an archive, and let only those members through that may be read.
+
+    Args:
+        path: A tar archive.
+        max_bytes: Longest member; None is any that lies wholly in the file.
+        mode: How `tarfile` opens it: "r:*" unpacks a compressed one, "r:" refuses it.
+
+    Yields:
+        The open archive with a member of it, or what was left out and why.
+
+    Raises:
+        MediaError: As `read_shard`.
+    """
     check_readable(path)
-    wanted = None if suffixes is None else {suffix.lower().lstrip(".") for suffix in suffixes}
-    last = ""
-    with _opened(path, shard) as tar:
+    shard, last = display_name(path), ""
+    limit = path.stat().st_size if max_bytes is None else max_bytes
+    with _opened(path, shard, mode) as tar:
         try:
             for info in tar:
                 if info.isdir():
                     continue
                 last = shortened(safe_text(info.name), 200)
                 reason = _why_not(info, limit)
-                if reason:
-                    yield ShardProblem(shard, last, reason)
-                    continue
-                key, suffix = _split(info.name)
-                read = wanted is None or suffix in wanted
-                yield key, suffix, _content(tar, info) if read else None
+                yield ShardProblem(shard, last, reason) if reason else (tar, info)
             if not _ends_well(tar):
                 yield ShardProblem(shard, "", f"damaged after {last or 'its start'}; the rest was not read")
         except (tarfile.TarError, OSError, EOFError) as error:
             yield ShardProblem(shard, last, f"damaged here ({error}); the rest was not read")
 
 
-def _opened(path: Path, shard: str) -> tarfile.TarFile:
+def split_member(name: str) -> tuple[str, str]:
+    """Split a member's name into key and suffix at the first dot of its last part.
+
+    Example:
+        >>> split_member("./cats/0001.seg.PNG")
+        ('cats/0001', 'seg.png')
+    """
+    folder, slash, last = name.removeprefix("./").rpartition("/")
+    stem, _, suffix = last.partition(".")
+    return f"{safe_text(folder)}{slash}{safe_text(stem)}", suffix.lower()
+
+
+def _members(
+    path: Path, suffixes: Collection[str] | None, limit: int
+) -> Iterator[tuple[str, str, bytes | None] | ShardProblem]:
+    """Read the members that may be read: key, suffix, content; None for a part that is not wanted."""
+    wanted = None if suffixes is None else {suffix.lower().lstrip(".") for suffix in suffixes}
+    found = checked_members(path, max_bytes=limit)
+    for one in found:
+        if isinstance(one, ShardProblem):
+            yield one
+            continue
+        tar, info = one
+        key, suffix = split_member(info.name)
+        try:
+            content = _content(tar, info) if wanted is None or suffix in wanted else None
+        except (tarfile.TarError, OSError, EOFError) as error:
+            damage = found.throw(error)  # it says where, and ends
+            if isinstance(damage, ShardProblem):
+                yield damage
+            return
+        yield key, suffix, content
+
+
+def _opened(path: Path, shard: str, mode: Literal["r:*", "r:"]) -> tarfile.TarFile:
     """Open an archive; its kind is told by its content."""
     try:
-        return tarfile.open(path, "r:*")
+        return tarfile.open(path, mode)
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise UnsupportedMediaError(
             f"{shard} is no tar archive ({error}).", next_step="A shard is a .tar file of images and texts."
@@ -171,18 +220,11 @@ def _why_not(info: tarfile.TarInfo, limit: int) -> str:
     outside = name.is_absolute() or ".." in name.parts or "\\" in info.name or ":" in info.name.split("/")[0]
     if outside or not name.name or "\0" in info.name:
         return "its name leaves the folder"
-    if info.size > limit:
+    if not 0 <= info.size <= limit:
         return f"it has {info.size:,} bytes; at most {limit:,} are read"
-    if not _split(info.name)[1]:
+    if not split_member(info.name)[1]:
         return "its name has no suffix"
     return ""
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Split a member's name into key and suffix at the first dot of its last part."""
-    folder, slash, last = name.removeprefix("./").rpartition("/")
-    stem, _, suffix = last.partition(".")
-    return f"{safe_text(folder)}{slash}{safe_text(stem)}", suffix.lower()
 
 
 def _content(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:

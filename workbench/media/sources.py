@@ -1,28 +1,32 @@
-"""From files, folders, patterns and lists to a ClipSet; what cannot be read is an outcome."""
+"""From files, folders, patterns, manifests and shards to a ClipSet; what cannot be read is an outcome."""
 
 import glob
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from natsort import natsorted
 
-from workbench.errors import InvalidParameterError, MediaError, SourceNotFoundError, UnsupportedMediaError
+from workbench.errors import InvalidClipError, InvalidParameterError, MediaError, SourceNotFoundError
+from workbench.media.archive import is_shard, list_shard
 from workbench.media.clips import Clip, ClipSet
+from workbench.media.headers import cut_clip, read_clip
+from workbench.media.manifests import MANIFEST_ENDINGS, read_manifest
 from workbench.media.names import display_name, safe_text
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.walk import IMAGE_ENDINGS, VIDEO_ENDINGS, Found, walk_folder
+from workbench.media.walk import IMAGE_ENDINGS, VIDEO_ENDINGS, Found, Wanted, walk_folder
 
 Progress = Callable[[int, int], None]
 
 _WORKERS = 4
 _AT_ONCE = 64
-_HASHED_BYTES = 1 << 16
+_REMEMBERED = 1024  # files whose headers are kept while a manifest names spans of them
 
 
 def load_clips(
@@ -39,15 +43,18 @@ def load_clips(
 
     Args:
         source: A file; a folder (its files in natural order: 2 before 10); a pattern such as
-            ``"films/**/*.mp4"``; a ClipSet or Clip; or a list of these. Files without the ending
-            of a video or image are ignored in folders and patterns, and tried when named.
+            ``"films/**/*.mp4"``; a manifest (.csv, .tsv, .json, .jsonl, .parquet, .txt) with a
+            ``path`` in each row, and ``start_s``, ``stop_s``, ``caption``, ``key`` if wanted; a
+            WebDataset shard (.tar), whose videos and images are read where they lie; a ClipSet or
+            Clip; or a list of these. Other files are ignored in folders and patterns, and tried
+            when named; a manifest counts only when named.
         recursive: Whether folders inside folders are searched. Hidden ones never are.
         on_progress: Called with files read and files in all, from this thread.
         stop: When it is set, the call returns what has been read so far.
 
     Returns:
         The clips in order, with ``outcomes`` and ``errors``. Keys are paths relative to the
-        folder that was given.
+        folder that was given, what a manifest says, or those of a shard's samples.
 
     Raises:
         InvalidParameterError: If the source is no path, clip or list of these.
@@ -57,74 +64,17 @@ def load_clips(
         >>> len(clips), clips.errors[0].path
         (0, '/no/such/folder')
     """
-    report = OutcomeReport()
-    files: list[Clip | tuple[Path, str]] = []
+    files: list[Clip | Wanted] = []
+    all_found = Found()
     for item in _flattened(source):
         if isinstance(item, Clip):
             files.append(item)
             continue
         found = _find(item, recursive=recursive)
         files += found.files
-        report += OutcomeReport((), (), tuple(found.missing), tuple(found.broken), found.ignored)
+        all_found.take(found)
+    report = OutcomeReport((), (), tuple(all_found.missing), tuple(all_found.broken), all_found.ignored)
     return _read_all(files, report, on_progress, stop)
-
-
-def read_clip(path: Path | str, key: str = "") -> Clip:
-    """Read the headers of one file.
-
-    Args:
-        path: A video or image; with an unknown ending both are tried.
-        key: Name for the clip; the file's name if empty.
-
-    Returns:
-        The whole file as a clip.
-
-    Raises:
-        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: With the reason.
-
-    Example:
-        >>> from workbench.media.samples import sample_clips
-        >>> read_clip(sample_clips()[0].path).kind
-        'video'
-    """
-    from workbench.media.decode import probe
-    from workbench.media.images import image_size
-
-    path = Path(path)
-    key = key or safe_text(path.name)
-    ending = path.suffix.lower()
-    if ending not in IMAGE_ENDINGS:
-        try:
-            info = probe(path)
-        except UnsupportedMediaError:
-            if ending in VIDEO_ENDINGS or path.is_dir():
-                raise
-        else:
-            return Clip(
-                key, path, "video", 0.0, info.duration_s, info.width, info.height, "", content_id(path)
-            )
-    width, height = image_size(path)
-    return Clip(key, path, "image", 0.0, 0.0, width, height, "", content_id(path))
-
-
-def content_id(path: Path) -> str:
-    """Name the content of a file cheaply: from its size, its first and its last 64 kB.
-
-    Renaming or copying a file keeps its id; so vectors stored under it are found again.
-
-    Example:
-        >>> from workbench.media.samples import sample_clips
-        >>> len(content_id(sample_clips()[0].path))
-        32
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        digest.update(size.to_bytes(8, "big"))
-        for place in sorted({0, max(0, size // 2), max(0, size - _HASHED_BYTES)}):
-            file.seek(place)
-            digest.update(file.read(_HASHED_BYTES))
-    return digest.hexdigest()
 
 
 def _flattened(source: Any) -> Iterator[Any]:
@@ -146,12 +96,16 @@ def _flattened(source: Any) -> Iterator[Any]:
 def _find(item: str | Path, *, recursive: bool) -> Found:
     """List the files that one path or pattern stands for."""
     text = str(item)
-    path = Path(text).expanduser()
+    path = Path(text)
+    with suppress(RuntimeError):  # "~somebody" who is not there is a plain name
+        path = path.expanduser()
     try:
         if text.strip() and path.is_dir():
             return _find_in_folder(path, recursive=recursive)
         if text.strip() and (path.exists() or path.is_symlink()):
-            return Found(files=[(path, safe_text(path.name))])
+            return _find_named(path)
+        if any(parent.is_file() for parent in path.parents):  # a member of a shard
+            return Found(files=[Wanted(path, safe_text(path.name))])
     except OSError as error:  # a name too long, a folder that may not be entered
         return Found(broken=[SourceError(safe_text(text), f"Cannot look there: {error.strerror}.")])
     if glob.has_magic(text):
@@ -170,9 +124,22 @@ def _why_nothing(text: str) -> str:
     return "There is no such file or folder."
 
 
+def _find_named(path: Path) -> Found:
+    """List what a file that was named stands for."""
+    if path.suffix.lower() in MANIFEST_ENDINGS:
+        return _opened(path, read_manifest)
+    if not is_shard(path):
+        return Found(files=[Wanted(path, safe_text(path.name))])
+    found = _opened(path, list_shard)
+    if not found.files and not found.broken:
+        what = f"No video or image in the shard {display_name(path)}."
+        found.missing.append(SourceError(safe_text(str(path)), what))
+    return found
+
+
 def _find_in_folder(folder: Path, *, recursive: bool) -> Found:
     """List a folder; one without any media is worth telling."""
-    found = walk_folder(folder, recursive=recursive)
+    found = _with_shards_open(walk_folder(folder, recursive=recursive))
     if not found.files and not found.broken:
         what = f"No video or image in the folder {display_name(folder)}."
         found.missing.append(SourceError(safe_text(str(folder)), what))
@@ -189,17 +156,34 @@ def _find_by_pattern(pattern: str) -> Found:
         path = Path(name)
         if path.is_dir():
             continue
-        if path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
-            found.files.append((path, safe_text(path.relative_to(base).as_posix())))
+        if path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS or is_shard(path):
+            found.files.append(Wanted(path, safe_text(path.relative_to(base).as_posix())))
         else:
             found.ignored += 1
     if not found.files and not found.ignored:
         found.missing.append(SourceError(safe_text(pattern), "Nothing matches this pattern."))
-    return found
+    return _with_shards_open(found)
+
+
+def _with_shards_open(found: Found) -> Found:
+    """Put the members of shards in the place of the shards."""
+    opened = Found([], found.missing, found.broken, found.ignored)
+    for wanted in found.files:
+        opened.take(_opened(wanted.path, list_shard) if is_shard(wanted.path) else Found([wanted]))
+    return opened
+
+
+def _opened(path: Path, read: Callable[[Path], Found]) -> Found:
+    """Read a manifest or a shard; one that cannot be read is an outcome."""
+    try:
+        return read(path)
+    except (MediaError, OSError) as error:
+        reason = str(error) if isinstance(error, MediaError) else f"Cannot read it: {error.strerror}."
+        return Found(broken=[SourceError(safe_text(str(path)), reason)])
 
 
 def _read_all(
-    files: list[Clip | tuple[Path, str]],
+    files: list[Clip | Wanted],
     report: OutcomeReport,
     on_progress: Progress | None,
     stop: Event | None,
@@ -207,12 +191,13 @@ def _read_all(
     """Read headers in a few threads, keeping the order; stop between files when asked."""
     clips, missing, broken = [], list(report.missing), list(report.broken)
     stopped = False
+    whole = lru_cache(_REMEMBERED)(read_clip)
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="wb-headers") as pool:
         for start in range(0, len(files), _AT_ONCE):
             if stop is not None and stop.is_set():
                 stopped = True
                 break
-            part = list(pool.map(_read_or_error, files[start : start + _AT_ONCE]))
+            part = list(pool.map(lambda file: _read_or_error(file, whole), files[start : start + _AT_ONCE]))
             clips += [result for result in part if isinstance(result, Clip)]
             missing += [error for gone, error in _errors(part) if gone]
             broken += [error for gone, error in _errors(part) if not gone]
@@ -223,19 +208,17 @@ def _read_all(
     return joined
 
 
-def _read_or_error(file: Clip | tuple[Path, str]) -> Clip | tuple[bool, SourceError]:
+def _read_or_error(file: Clip | Wanted, whole: Callable[[Path], Clip]) -> Clip | tuple[bool, SourceError]:
     """Read one file; a failure becomes its reason, and whether the file is gone."""
     if isinstance(file, Clip):
         return file
-    path, key = file
+    named = file.listed or safe_text(str(file.path))
     try:
-        return read_clip(path, key)
-    except MediaError as error:
-        return isinstance(error, SourceNotFoundError), SourceError(safe_text(str(path)), str(error))
+        return cut_clip(whole(file.path), file)
+    except (MediaError, InvalidClipError) as error:
+        return isinstance(error, SourceNotFoundError), SourceError(named, str(error))
     except OSError as error:  # it went away, or its disk failed, after it was opened
-        return False, SourceError(
-            safe_text(str(path)), f"Cannot read {display_name(path)}: {error.strerror}."
-        )
+        return False, SourceError(named, f"Cannot read {display_name(file.path)}: {error.strerror}.")
 
 
 def _errors(results: Iterable[Clip | tuple[bool, SourceError]]) -> list[tuple[bool, SourceError]]:

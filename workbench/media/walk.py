@@ -20,21 +20,51 @@ VIDEO_ENDINGS = frozenset(
 IMAGE_ENDINGS = frozenset(
     f".{ending}" for ending in ("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff")
 )
+SHARD_ENDING = ".tar"
+_LISTED_ENDINGS = VIDEO_ENDINGS | IMAGE_ENDINGS | {SHARD_ENDING}
 _natural = natsort_keygen()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One clip to read.
+
+    Args:
+        path: The file, or a member of a shard.
+        key: Name of the clip.
+        start_s: Start of the span in seconds; None is the start of the video.
+        stop_s: End of the span in seconds; None is the end of the video.
+        caption: What it shows.
+        listed: The line of a manifest that asks for it, such as "list.csv, line 3"; "" for none.
+    """
+
+    path: Path
+    key: str
+    start_s: float | None = None
+    stop_s: float | None = None
+    caption: str = ""
+    listed: str = ""
 
 
 @dataclass
 class Found:
     """What a source stands for before anything is opened."""
 
-    files: list[tuple[Path, str]] = field(default_factory=list)  # path and key
+    files: list[Wanted] = field(default_factory=list)
     missing: list[SourceError] = field(default_factory=list)
     broken: list[SourceError] = field(default_factory=list)
     ignored: int = 0
 
+    def take(self, more: "Found") -> None:
+        """Add what another source stands for."""
+        self.files += more.files
+        self.missing += more.missing
+        self.broken += more.broken
+        self.ignored += more.ignored
+
 
 def walk_folder(folder: Path, *, recursive: bool = True) -> Found:
-    """List the media files of a folder in natural order (2 before 10).
+    """List the media files and shards of a folder in natural order (2 before 10).
 
     Links to folders are followed, each real folder once. Hidden files and folders and files
     without a media ending are counted as ignored. A folder with the ending of a video or image
@@ -49,7 +79,7 @@ def walk_folder(folder: Path, *, recursive: bool = True) -> Found:
     """
     found = Found()
     for path in _walk(folder, found, {_identity(folder)}, recursive=recursive):
-        found.files.append((path, safe_text(path.relative_to(folder).as_posix())))
+        found.files.append(Wanted(path, safe_text(path.relative_to(folder).as_posix())))
     return found
 
 
@@ -67,7 +97,7 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: 
             found.ignored += 1
         elif _is_folder(entry):
             yield from _walk_inside(path, found, seen, recursive=recursive)
-        elif path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:
+        elif path.suffix.lower() in _LISTED_ENDINGS:
             yield path
         else:
             found.ignored += 1

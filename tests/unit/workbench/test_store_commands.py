@@ -95,3 +95,98 @@ def test_commands__a_store_that_is_not_there(run, tmp_path, command):
     code, _, err = run(*command, tmp_path / "none")
     assert code == 1
     assert "There is no store" in err
+
+
+def numbers_of(path):
+    from workbench import Embeddings
+
+    return Embeddings.load(path)
+
+
+def test_embed__no_resume_computes_again_into_the_store(run, store):
+    code, out, _ = run("embed", "--samples", "--store", store, "--no-resume", "--json")
+    stats = json.loads(out)["stats"]
+    assert code == 0
+    assert (stats["clips"], stats["reused"]) == (24, 0)
+    assert abs(sum(stats["split"].values()) - 1) < 1e-9
+    assert "24 x 256" in run("store", "info", store)[1]
+
+
+def test_embed__resume_without_a_store_goes_on_and_leaves_the_file_alone(run, tmp_path):
+    from workbench import embed, sample_clips
+
+    out = tmp_path / "v.npz"
+    hidden = tmp_path / ".v.npz.unfinished"
+    embed("workbench/spriteclip-tiny", sample_clips()[:10], store=hidden)  # what a killed run left
+    code, printed, _ = run("embed", "--samples", "--out", out, "--resume", "--json")
+    assert code == 0
+    assert json.loads(printed)["stats"]["reused"] == 10
+    assert json.loads(printed)["store"] is None
+    assert [one.name for one in tmp_path.iterdir()] == ["v.npz"]
+    assert len(numbers_of(out)) == 24
+
+
+def test_embed__says_the_split(run, tmp_path):
+    _, out, _ = run("embed", "--samples", "--out", tmp_path / "v.npz")
+    assert "24 vectors of 256 numbers in" in out
+    assert "clips/s · decode" in out
+    assert " %" in out
+
+
+def test_embed__manifest_and_shard(run, tmp_path):
+    import tarfile
+
+    from workbench import sample_clips
+
+    first, second = sample_clips()[:2]
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        tar.add(first.path, "one.mp4")
+    (tmp_path / "list.csv").write_text(f"path,start_s,stop_s,key\n{second.path},0,1,two\nnone.mp4,,,\n")
+    code, _, err = run(
+        "embed", tmp_path / "0.tar", tmp_path / "list.csv", "--out", tmp_path / "v.parquet", "--strict"
+    )
+    assert code == 3
+    assert "list.csv, line 3: There is no file none.mp4." in err
+    saved = numbers_of(tmp_path / "v.parquet")
+    assert saved.keys == ["one", "two"]
+    assert saved.paths[0].endswith("0.tar/one.mp4")
+
+
+@pytest.mark.parametrize("text", ["x", "0", "5:-1", "nan", ":3", "5:x"])
+def test_embed__windows_that_are_none(run, tmp_path, text):
+    code, _, err = run("embed", "--samples", "--out", tmp_path / "v.npz", "--windows", text)
+    assert code == 1
+    assert "positive numbers of seconds" in err
+
+
+def test_embed__ray_that_is_not_there_says_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.spread.find_spec", lambda _name: None)
+    code, _, err = run("embed", "--samples", "--out", tmp_path / "v.npz", "--executor", "ray")
+    assert code == 1
+    assert "embedding-workbench[ray]" in err
+
+
+def test_embed__on_an_executor_gives_the_same_rows(run, tmp_path, monkeypatch):
+    import numpy as np
+
+    from workbench.stages import InProcessExecutor
+
+    monkeypatch.setattr("workbench.spread._ray", InProcessExecutor)
+    words = ("embed", "--samples", "--json", "--out")
+    code, out, err = run(*words, tmp_path / "ray.npz", "--executor", "ray", "--workers", 1)
+    assert code == 0, err
+    assert json.loads(out)["stats"]["reused"] == 24
+    run(*words, tmp_path / "threads.npz")
+    there, plain = numbers_of(tmp_path / "ray.npz"), numbers_of(tmp_path / "threads.npz")
+    assert there.keys == plain.keys
+    assert there.space == plain.space
+    assert np.allclose(there.vectors, plain.vectors, atol=1e-5)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["ray.npz", "threads.npz"]
+
+
+def test_embed_on_ray__leaves_out_what_is_there(store):
+    from workbench import sample_clips
+    from workbench.commands import Work
+    from workbench.spread import embed_on_ray
+
+    assert embed_on_ray(Work([], model="workbench/spriteclip-tiny"), sample_clips(), store) == 0

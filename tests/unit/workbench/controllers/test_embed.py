@@ -211,3 +211,16 @@ def test_choice__of_another_model_empties_the_bar(embed, session, pictures, gate
     session.model_id = "fake-gated"
     assert embed.fraction == 0.0
     assert embed.progress_text == ""
+
+
+def test_describe_end__says_pace_and_split():
+
+    from workbench.controllers.embed import describe_end
+    from workbench.engine.records import EmbedStats
+
+    class Vectors(list):
+        stats = EmbedStats(clips=1, reused=2, seconds=2.0, decode_s=1.0, model_s=1.0)
+
+    assert describe_end(Vectors("abc"), stopped=True) == (
+        "stopped · 3 clips in 2.0 s · 2 reused · 0.5 clips/s · decode 50 % · model 50 %"
+    )

@@ -63,3 +63,11 @@ def test_progress_text__states():
 def test_stats_rate__of_nothing():
     assert EmbedStats().rate == 0.0
     assert EmbedStats(clips=10, seconds=4).as_dict()["rate"] == 2.5
+
+
+def test_embed_stats__split_and_text():
+    stats = EmbedStats(clips=30, seconds=2, decode_s=3, preprocess_s=1, model_s=4, write_s=0.01)
+    assert sum(stats.split.values()) == pytest.approx(1)
+    assert stats.text == "15.0 clips/s · decode 37 % · preprocess 12 % · model 50 %"
+    assert EmbedStats(clips=3000, seconds=2).text == "1,500 clips/s"
+    assert (EmbedStats().split, EmbedStats(reused=9, write_s=1).text) == ({}, "")

@@ -7,8 +7,9 @@ from PIL import Image
 
 from workbench.errors import InvalidClipError, SourceNotFoundError
 from workbench.media.clips import Clip, ClipSet
+from workbench.media.headers import read_clip
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.sources import load_clips, read_clip
+from workbench.media.sources import load_clips
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from PIL import Image
 from workbench.errors import ClipDecodeError
 from workbench.media import preview
 from workbench.media.frames import Frames
+from workbench.media.headers import read_clip
 from workbench.media.preview import browser_clip
-from workbench.media.sources import read_clip
 
 WEBM = {"codec": "libvpx-vp9", "options": {"cpu-used": "8", "deadline": "realtime"}}
 

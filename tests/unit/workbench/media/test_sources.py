@@ -10,7 +10,8 @@ from PIL import Image
 
 from workbench.errors import InvalidParameterError, UnsupportedMediaError
 from workbench.media.clips import ClipSet
-from workbench.media.sources import content_id, load_clips, read_clip
+from workbench.media.headers import content_id, read_clip
+from workbench.media.sources import load_clips
 
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"
 

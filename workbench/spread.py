@@ -1,0 +1,98 @@
+"""The work of `workbench embed` on a cluster: Ray fills the store, the rest is done as always."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.commands import DEFAULT_MODEL, Work
+from workbench.errors import InvalidParameterError, NothingToEmbedError
+
+if TYPE_CHECKING:
+    from workbench.media.clips import Clip, ClipSet
+
+__all__ = ["embed_on_ray"]
+
+CLIPS_PER_TASK = 32
+
+
+def embed_on_ray(
+    work: Work, clips: "ClipSet", folder: Path, *, afresh: bool = False, executor: Any = None
+) -> int:
+    """Embed clips on Ray into a store; clips that are there already are left out.
+
+    Args:
+        work: How.
+        clips: The clips; every worker must find their files under the same paths.
+        folder: The store.
+        afresh: Whether clips that are there are embedded again.
+        executor: What runs the stages; None is Ray Data.
+
+    Returns:
+        How many clips were handed out.
+
+    Raises:
+        InvalidParameterError: If ray is not installed, or the model cannot be named to a worker.
+        StageError: If a stage fails.
+    """
+    from workbench.media.clips import ClipSet
+    from workbench.stages import Pipeline, ReadClipsStage
+
+    waiting = list(clips) if afresh else _not_there(work, clips, folder)
+    if not waiting:
+        return 0
+    stages = [ReadClipsStage(ClipSet(waiting), items_per_task=CLIPS_PER_TASK), *_stages(work, folder)]
+    Pipeline("embed", stages=stages).run(executor or _ray())
+    return len(waiting)
+
+
+def _stages(work: Work, folder: Path) -> list[Any]:
+    """What happens to a batch of clips after it was listed."""
+    from models.loader.targets import find_target
+    from workbench.stages import DecodeStage, EmbedStage, WriteStoreStage
+
+    if (work.dtype, work.backend) != ("auto", "auto"):
+        raise InvalidParameterError(
+            "--dtype and --backend are chosen by the threads of this process only.",
+            next_step="Leave them out with --executor ray: each worker takes what fits it.",
+        )
+    model = work.model or DEFAULT_MODEL
+    card = find_target(model).card
+    embed = EmbedStage(
+        model,
+        model_inference_batch_size=work.batch_size or CLIPS_PER_TASK,
+        remove_image_data=True,
+        device=work.device,
+    )
+    if work.workers:
+        embed = embed.with_(num_workers=work.workers)
+    return [DecodeStage(work.frames or card.num_frames or 1), embed, WriteStoreStage(str(folder))]
+
+
+def _not_there(work: Work, clips: "ClipSet", folder: Path) -> "list[Clip]":
+    """Leave out the clips of batches that are wholly in the store."""
+    from models.loader.targets import find_target
+    from workbench.engine.clip_ids import stored_id
+    from workbench.engine.loop import chunks
+    from workbench.store import EmbeddingStore
+
+    if not clips:
+        raise NothingToEmbedError("There is no clip to embed.")
+    card, store = find_target(work.model or DEFAULT_MODEL).card, EmbeddingStore(folder)
+    waiting: list[Clip] = []
+    for batch in chunks(list(clips), CLIPS_PER_TASK):
+        ids = [stored_id(clip) for clip in batch]
+        there = card.revision and store.recall(card.model_id, card.revision, work.frames, ids)
+        waiting += [] if there else batch
+    return waiting
+
+
+def _ray() -> Any:
+    """Make the executor."""
+    if find_spec("ray") is None:
+        raise InvalidParameterError(
+            "--executor ray needs Ray, which is not installed here.",
+            next_step="pip install 'embedding-workbench[ray]'; without it, --executor threads does the same.",
+        )
+    from workbench.stages import RayDataExecutor
+
+    return RayDataExecutor()
