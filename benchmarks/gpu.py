@@ -90,7 +90,8 @@ def busy_share(home: Path, clips: Any, dtype: str, batch_size: Any) -> float:
     spent = runs[-1].stats
     print(
         f"dtype {dtype} ({model.dtype}: {model.dtype_reason}): {pace:.1f} clips/s end to end, "
-        f"{alone:.1f} the model alone, busy {pace / alone:.2f}; decode {spent.decode_s:.1f} s, preprocess {spent.preprocess_s:.1f} s over "
+        f"{alone:.1f} the model alone, busy {pace / alone:.2f}; "
+        f"decode {spent.decode_s:.1f} s, preprocess {spent.preprocess_s:.1f} s over "
         f"the workers, model {spent.model_s:.1f} s of {spent.seconds:.1f} s"
     )
     model.unload()

@@ -32,12 +32,12 @@ def make_clips(folder: Path, count: int) -> list[Path]:
     paths = []
     for seed in range(count):
         codec, width, height, rate, seconds = KINDS[seed % len(KINDS)]
-        pictures = _pictures(width, height, rate * seconds, seed)
-        paths.append(write_video(folder / f"{seed:03d}.mp4", pictures, rate, codec=codec))
+        shown = pictures(width, height, rate * seconds, seed)
+        paths.append(write_video(folder / f"{seed:03d}.mp4", shown, rate, codec=codec))
     return paths
 
 
-def _pictures(width: int, height: int, count: int, seed: int) -> Iterator[np.ndarray]:
+def pictures(width: int, height: int, count: int, seed: int) -> Iterator[np.ndarray]:
     """A square that crosses coloured fields, which move too, under a little noise."""
     generator = np.random.default_rng(seed)
     fields = generator.integers(0, 250, (height // 16, width // 16, 3)).astype(np.uint8)

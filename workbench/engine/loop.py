@@ -156,7 +156,7 @@ def run_batches(
     prepared = prefetch(items, prepare, workers=workers, ahead=lambda: sizer.ahead(workers), stop=stop)
     steps: _Steps[T] = _Steps(start, sizer, stop, overlap=overlap)
     waiting: list[Prepared[T]] = []
-    with contextlib.closing(prepared):
+    with contextlib.closing(steps), contextlib.closing(prepared):
         for one in prepared:
             if one.problem:
                 yield one
@@ -166,8 +166,8 @@ def run_batches(
             if len(waiting) >= sizer.size:
                 yield from steps.through(waiting)
                 waiting = []
-    yield from steps.through(waiting)
-    yield from steps.landed()
+        yield from steps.through(waiting)
+        yield from steps.landed()
 
 
 class _Steps(Generic[T]):
@@ -179,8 +179,8 @@ class _Steps(Generic[T]):
         self._start = start
         self._sizer = sizer
         self._stop = stop
-        self._overlap = overlap
-        self._started: tuple[list[Prepared[T]], Finish, float] | None = None
+        self._waiter = ThreadPoolExecutor(1, thread_name_prefix="workbench-wait") if overlap else None
+        self._started: tuple[list[Prepared[T]], Callable[[], tuple[np.ndarray, float]], float] | None = None
         self._ended = 0.0
 
     def through(self, waiting: Sequence[Prepared[T]]) -> Iterator[Batch[T]]:
@@ -195,8 +195,8 @@ class _Steps(Generic[T]):
                 continue
             for _ in part:
                 queue.popleft()
-            self._started = ([_emptied(one) for one in part], finish, began)
-            if not self._overlap:
+            self._started = ([_emptied(one) for one in part], self._timed(finish), began)
+            if self._waiter is None:
                 yield from self.landed()
 
     def landed(self) -> Iterator[Batch[T]]:
@@ -204,12 +204,24 @@ class _Steps(Generic[T]):
         if self._started is None:
             return
         (items, finish, began), self._started = self._started, None
-        rows = finish()
-        ended = time.perf_counter()
+        rows, ended = finish()
         model_s = ended - max(began, self._ended)  # the device computes one step after the other
         self._ended = ended
         self._sizer.took(len(items), model_s)
         yield Batch(items, rows, model_s)
+
+    def close(self) -> None:
+        """Let go of the thread that waits; a step that is being computed is left to itself."""
+        if self._waiter is not None:
+            self._waiter.shutdown(wait=False)
+
+    def _timed(self, finish: Finish) -> Callable[[], tuple[np.ndarray, float]]:
+        """Wait for a step, in a thread where steps overlap: so it is known when it ended."""
+
+        def timed() -> tuple[np.ndarray, float]:
+            return finish(), time.perf_counter()
+
+        return timed if self._waiter is None else self._waiter.submit(timed).result
 
     def _try(self, values: list[Any]) -> Finish | None:
         """Start one step; None when memory ran out and a smaller step may fit."""
