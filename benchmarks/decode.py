@@ -2,8 +2,8 @@
 
     python -m benchmarks.decode [--rounds 5]
 
-Clips are made here. All take turns within a round; times are medians over the rounds. The best peer of a clip is
-the fastest one in its best setting. Frames of ours are compared with a decode of every frame, pixel for pixel.
+Clips are made here. All take turns within a round; times are medians over the rounds. The best peer of a clip
+is the fastest one in its best setting. Frames of ours are compared with a decode of every frame.
 Exit code 1 when a frame differs, when the geometric mean of the ratios to the best peer is above 0.75 or one
 above 1.05, or when two workers over many clips are below 1.35 times the best peer or 1.8 times one worker.
 """
@@ -177,7 +177,8 @@ def one_clip(paths: dict[str, Path], peers: dict[str, Sample], rounds: int) -> b
         spread = [a / b for a, b in zip(mine, theirs, strict=True)]
         print(
             f"{name:26}{statistics.median(mine) * 1e3:7.1f}{statistics.median(theirs) * 1e3:8.1f}  "
-            f"{ratio:5.2f} ({min(spread):.2f} to {max(spread):.2f})     {best[0]}, {best[1] or 'auto'} threads"
+            f"{ratio:5.2f} ({min(spread):.2f} to {max(spread):.2f})     "
+            f"{best[0]}, {best[1] or 'auto'} threads"
         )
         ratios.append(ratio)
     mean = statistics.geometric_mean(ratios)
