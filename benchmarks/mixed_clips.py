@@ -40,11 +40,11 @@ def make_clips(folder: Path, count: int) -> list[Path]:
 def pictures(width: int, height: int, count: int, seed: int) -> Iterator[np.ndarray]:
     """A square that crosses coloured fields, which move too, under a little noise."""
     generator = np.random.default_rng(seed)
-    fields = generator.integers(0, 250, (height // 16, width // 16, 3)).astype(np.uint8)
+    fields = generator.integers(0, 250, (-(-height // 16), -(-width // 16), 3)).astype(np.uint8)
     back = fields.repeat(16, axis=0).repeat(16, axis=1)
     noise = generator.integers(0, 6, (4, height, width, 1)).astype(np.uint8)
     for t in range(count):
-        picture = np.roll(back, (t, 2 * t), axis=(0, 1)) + noise[t % 4]
+        picture = np.roll(back, (t, 2 * t), axis=(0, 1))[:height, :width] + noise[t % 4]
         left, top = (5 * t) % (width - 60), (3 * t) % (height - 60)
         picture[top : top + 60, left : left + 60] = (255, 128, seed * 40 % 256)
         yield picture

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -128,8 +128,8 @@ def prefetch(
 
 
 def run_batches(
-    items: Iterable[T],
-    prepare: Callable[[T], Prepared[T]],
+    items: Iterable[Sequence[T]],
+    prepare: Callable[[Sequence[T]], Iterable[Prepared[T]]],
     start: Callable[[list[Any]], Finish],
     *,
     sizer: BatchSizer,
@@ -140,8 +140,8 @@ def run_batches(
     """Prepare items and compute their rows, batch by batch.
 
     Args:
-        items: What to compute rows for.
-        prepare: Turns one item into a ``Prepared``, in a worker thread.
+        items: What to compute rows for, in groups that are prepared together, such as windows of one film.
+        prepare: Turns the items of a group into a ``Prepared`` each, in a worker thread.
         start: Starts to turn the values of some items into as many rows, in this thread; returns what
             waits for them.
         sizer: Decides how many items make a batch, and learns from each.
@@ -153,11 +153,20 @@ def run_batches(
     Yields:
         A ``Batch`` for good items, in order; a ``Prepared`` with its problem for each other one.
     """
-    prepared = prefetch(items, prepare, workers=workers, ahead=lambda: sizer.ahead(workers), stop=stop)
+    largest = [1]  # items in a group, so far
+
+    def prepare_group(group: Sequence[T]) -> list[Prepared[T]]:
+        largest[0] = max(largest[0], len(group))
+        return list(prepare(group))
+
+    def ahead() -> int:
+        return max(workers, -(-sizer.ahead(workers) // largest[0]))
+
+    groups = prefetch(items, prepare_group, workers=workers, ahead=ahead, stop=stop)
     steps: _Steps[T] = _Steps(start, sizer, stop, overlap=overlap)
     waiting: list[Prepared[T]] = []
-    with contextlib.closing(steps), contextlib.closing(prepared):
-        for one in prepared:
+    with contextlib.closing(steps), contextlib.closing(groups):
+        for one in chain.from_iterable(groups):
             if one.problem:
                 yield one
                 continue

@@ -1,7 +1,7 @@
 """One embedding run: from clips to rows, in whatever thread calls it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
 from workbench.engine.clip_ids import stored_id
+from workbench.engine.decode_units import decode_units, frames_of_clips
 from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batches
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
@@ -20,6 +21,7 @@ from workbench.errors import InvalidClipError, MediaError
 if TYPE_CHECKING:
     from workbench.engine.embeddings import Embeddings
     from workbench.media.clips import Clip
+    from workbench.media.frames import Frames
 
 # What may be wrong with one clip. Every other exception is a bug, here or in the model, and surfaces.
 CLIP_PROBLEMS = (MediaError, InvalidClipError, OSError)
@@ -94,7 +96,7 @@ class EmbedRun:
         """Do it."""
         missing = self._reuse()
         outcomes = run_batches(
-            missing,
+            decode_units(self.clips, missing, self._num_frames),
             self._prepare,
             self.model.start_items,
             sizer=self._sizer,
@@ -138,18 +140,26 @@ class EmbedRun:
         self.tally.spend({"write_s": time.perf_counter() - began})
         return [place for place in places if ids[place] not in found]
 
-    def _prepare(self, place: int) -> Prepared[int]:
-        """Decode and preprocess one clip, in a worker thread."""
-        clip = self.clips[place]
+    def _prepare(self, places: Sequence[int]) -> Iterator[Prepared[int]]:
+        """Decode and preprocess the clips of a unit, in a worker thread."""
+        spans = frames_of_clips([self.clips[place] for place in places], self._num_frames)
+        for place in places:
+            began = time.perf_counter()
+            if self._stop.is_set:
+                yield Prepared(place, problem="The job was stopped.")
+                continue
+            try:
+                frames = next(spans)
+            except CLIP_PROBLEMS as error:
+                spent = {"decode_s": time.perf_counter() - began}
+                yield Prepared(place, problem=str(error), seconds=spent)
+                spans = frames_of_clips([self.clips[one] for one in places if one > place], self._num_frames)
+                continue
+            yield self._preprocess(place, frames, {"decode_s": time.perf_counter() - began})
+
+    def _preprocess(self, place: int, frames: "Frames", seconds: dict[str, float]) -> Prepared[int]:
+        """Turn the frames of one clip into an item of a batch."""
         began = time.perf_counter()
-        if self._stop.is_set:
-            return Prepared(place, problem="The job was stopped.")
-        try:
-            frames = clip.frames(self._num_frames)
-        except CLIP_PROBLEMS as error:
-            return Prepared(place, problem=str(error), seconds={"decode_s": time.perf_counter() - began})
-        decoded = time.perf_counter()
-        seconds = {"decode_s": decoded - began}
         if self._stop.is_set:
             return Prepared(place, problem="The job was stopped.")
         try:
@@ -157,8 +167,8 @@ class EmbedRun:
         except ModelInputError as error:
             return Prepared(place, problem=str(error), seconds=seconds)
         if getattr(frames, "note", ""):
-            self.notes[clip.key] = frames.note
-        seconds["preprocess_s"] = time.perf_counter() - decoded
+            self.notes[self.clips[place].key] = frames.note
+        seconds["preprocess_s"] = time.perf_counter() - began
         return Prepared(place, value, seconds=seconds, counts={"frames": len(frames.data)})
 
     def _take(self, batch: "Batch[int]") -> None:

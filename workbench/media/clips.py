@@ -12,7 +12,7 @@ from workbench.media.cache import BytesCache
 from workbench.media.frames import Frames
 from workbench.media.names import safe_text
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.sampling import frame_times
+from workbench.media.sampling import frame_times, window_spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +91,8 @@ class Clip:
 
     def _make_poster(self, max_side: int) -> bytes:
         """Decode and shrink the picture in the middle."""
-        from workbench.media.decode import poster_at
         from workbench.media.images import jpeg_bytes, read_image
+        from workbench.media.small_pictures import poster_at
 
         if self.kind == "image":
             return jpeg_bytes(read_image(self.path), max_side)
@@ -163,6 +163,37 @@ class ClipSet(Sequence[Clip]):
         report = replace(found, added=added, present=(*found.present, *present))
         self.outcomes += report
         return report
+
+    def windows(self, length_s: float, stride_s: float | None = None) -> "ClipSet":
+        """Cut every video into windows, each a clip of its own; images stay as they are.
+
+        Embedding them decodes a film once, not once a window.
+
+        Args:
+            length_s: Length of a window in seconds; the last one ends where the video does.
+            stride_s: Seconds from the start of one window to the next; None is the length.
+
+        Returns:
+            The windows, named after their file and span.
+
+        Raises:
+            InvalidParameterError: If a length or stride is no positive number.
+
+        Example:
+            >>> from workbench.media.samples import sample_clips
+            >>> sample_clips()[:1].windows(length_s=1.5, stride_s=0.5).keys[1].partition("@")[2]
+            '0.5-2'
+        """
+        cut: list[Clip] = []
+        for clip in self:
+            if clip.kind == "image":
+                cut.append(clip)
+                continue
+            cut += [
+                replace(clip, key=f"{clip.key}@{start:.10g}-{stop:.10g}", start_s=start, stop_s=stop)
+                for start, stop in window_spans(clip.start_s, clip.stop_s, length_s, stride_s)
+            ]
+        return ClipSet(cut)
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a clip: key, kind, seconds, size, caption, path, content id."""

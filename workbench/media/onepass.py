@@ -18,18 +18,18 @@ from workbench.media.gops import (
     ranges_to_feed,
     shown_tick,
 )
-from workbench.media.packets import Collector, PacketReader, shows_by_dts
+from workbench.media.packets import PacketReader, Picture, shows_by_dts
 from workbench.media.pixels import PictureMaker
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
     from workbench.media.container import OpenVideo
-    from workbench.media.frames import Frames
 
 WHOLE_FILE_BYTES = 32 << 20  # up to this size all packets are kept while a file is read
 _MOST_HELD_BYTES = 256 << 20
-_WINDOW_S = 10.0  # moments closer than this share one seek
+_WINDOW_S = 10.0  # moments closer than this share one seek,
+_LONGEST_READ_S = 60.0  # up to this much of a film: what is read after one seek is held in memory
 _MOST_REORDERED = 32  # twice what any codec allows: this many later frames, then no earlier one
 _LONGEST_STEP_BACK_S = 600.0
 
@@ -38,26 +38,26 @@ class StrangeFileError(Exception):
     """Something in the file does not allow the fast way; decode it from the start."""
 
 
-def decode_fast(video: "OpenVideo", times_s: np.ndarray, file_bytes: int) -> "Frames":
+def decode_fast(video: "OpenVideo", times_s: np.ndarray) -> Iterator[Picture]:
     """Decode the frames on screen at some moments.
 
     Args:
         video: An open video whose packets have not been read.
         times_s: Moments in seconds from the start, float64 (T,).
-        file_bytes: Size of the file.
 
-    Returns:
-        T frames in the order of ``times_s``.
+    Yields:
+        Each picture once, with the places in ``times_s`` that it is the answer to, and its own time.
 
     Raises:
-        StrangeFileError: If the answer would not be sure to be exact.
+        StrangeFileError: If an answer would not be sure to be exact; those before it are.
     """
     if shows_by_dts(video):
         raise StrangeFileError("the file does not say when reordered frames are shown")
     reader = PacketReader(video)
     wanted = reader.wanted_ticks(times_s)
-    answer, make = Collector(len(wanted)), PictureMaker()
-    if file_bytes <= WHOLE_FILE_BYTES:
+    make = PictureMaker()
+    size = video.container.size
+    if size <= WHOLE_FILE_BYTES:
         windows: Iterator[tuple[Sequence[int], list[Packet]]] = iter([(wanted, list(reader))])
     else:
         windows = _seek_windows(video, reader, wanted)
@@ -66,11 +66,7 @@ def decode_fast(video: "OpenVideo", times_s: np.ndarray, file_bytes: int) -> "Fr
             raise StrangeFileError(reader.note)
         places = _places_by_tick(packets, ticks, wanted)
         for tick, picture in _decode_window(video, packets, places, make):
-            answer.put(places[tick], picture, reader.seconds(tick))
-    frames = answer.frames()
-    if frames is None:
-        raise StrangeFileError("frames are missing")
-    return frames
+            yield Picture(places[tick], picture, reader.seconds(tick))
 
 
 def _places_by_tick(
@@ -148,17 +144,24 @@ def _seek_windows(
     """Yield groups of wanted ticks, each with the packets that surely hold their frames."""
     if not video.stream.duration and not video.container.duration:
         raise StrangeFileError("no length is stated, so the end cannot be found by seeking")
-    span = int(_WINDOW_S / reader.time_base)
-    for group in _grouped(sorted(set(wanted)), span):
+    gap, longest = (int(seconds / reader.time_base) for seconds in (_WINDOW_S, _read_s(video)))
+    for group in _grouped(sorted(set(wanted)), gap, longest):
         yield group, _packets_around(video, reader, group[0], group[-1])
         video.decoder.flush_buffers()
 
 
-def _grouped(ticks: Sequence[int], span: int) -> list[list[int]]:
-    """Cut increasing ticks into groups that are at most `span` long."""
+def _read_s(video: "OpenVideo") -> float:
+    """Seconds of film that may be read after one seek: few where a second has many bytes."""
+    rate = video.container.bit_rate or video.stream.codec_context.bit_rate or 0
+    held_s = _MOST_HELD_BYTES / 4 * 8 / rate if rate else _LONGEST_READ_S
+    return float(np.clip(held_s, _WINDOW_S, _LONGEST_READ_S))
+
+
+def _grouped(ticks: Sequence[int], gap: int, longest: int) -> list[list[int]]:
+    """Cut increasing ticks into groups without a gap larger than ``gap``, each at most ``longest`` long."""
     groups: list[list[int]] = []
     for tick in ticks:
-        if groups and tick - groups[-1][0] <= span:
+        if groups and tick - groups[-1][-1] <= gap and tick - groups[-1][0] <= longest:
             groups[-1].append(tick)
         else:
             groups.append([tick])

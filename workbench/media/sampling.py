@@ -69,6 +69,44 @@ def frame_indices(num_available: int, num_frames: int) -> np.ndarray:
     return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_available // (2 * num_frames)
 
 
+def window_spans(
+    start_s: float, stop_s: float, length_s: float, stride_s: float | None = None
+) -> list[tuple[float, float]]:
+    """Cut a stretch of video into windows.
+
+    Args:
+        start_s: Start of the stretch, in seconds from the start of the video.
+        stop_s: End of the stretch in seconds, itself not included.
+        length_s: Length of a window in seconds.
+        stride_s: Seconds from the start of one window to the next; None is the length.
+
+    Returns:
+        (start, stop) of each window, in order. The last one is shorter where the stretch ends, and left out
+        where the one before reaches the end too.
+
+    Raises:
+        InvalidParameterError: If a length or stride is no positive number.
+
+    Example:
+        >>> window_spans(0.0, 10.0, length_s=4.0, stride_s=3.0)
+        [(0.0, 4.0), (3.0, 7.0), (6.0, 10.0)]
+        >>> window_spans(0.0, 5.0, length_s=2.0)
+        [(0.0, 2.0), (2.0, 4.0), (4.0, 5.0)]
+    """
+    stride_s = length_s if stride_s is None else stride_s
+    for name, value in (("length_s", length_s), ("stride_s", stride_s)):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and np.isfinite(value) and value > 0):
+            raise InvalidParameterError(
+                f"{name} of windows is {value!r}; it is a positive number of seconds.",
+                next_step="windows(length_s=10, stride_s=5) cuts ten seconds every five.",
+            )
+    rest_s = max(stop_s - start_s - length_s, 0.0)
+    count = int(np.ceil(round(rest_s / stride_s, 6))) + 1
+    starts = [start_s + place * stride_s for place in range(count)]
+    return [(start, min(start + length_s, stop_s)) for start in starts if start < stop_s]
+
+
 @dataclass(frozen=True)
 class SamplingPolicy:
     """A named way to take T moments from a clip; the name is part of the embedding space.

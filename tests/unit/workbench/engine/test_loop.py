@@ -54,12 +54,12 @@ def test_prefetch__stop_wakes_up_a_waiting_reader():
 
 
 def test_run_batches__a_problem_in_the_middle_splits_nothing():
-    def prepare(i):
-        return Prepared(i, problem="odd one") if i == 2 else Prepared(i, value=float(i))
+    def prepare(group):
+        return [Prepared(i, problem="odd one") if i == 2 else Prepared(i, value=float(i)) for i in group]
 
     outcomes = list(
         run_batches(
-            range(6),
+            [[0], [1, 2, 3], [4], [5]],
             prepare,
             lambda values: lambda: np.array(values)[:, None],
             sizer=BatchSizer(3),
@@ -75,8 +75,8 @@ def test_run_batches__a_problem_in_the_middle_splits_nothing():
 
 def test_run_batches__prepared_values_are_let_go():
     outcomes = run_batches(
-        range(4),
-        lambda i: Prepared(i, value=np.zeros(9)),
+        [[0], [1], [2], [3]],
+        lambda group: [Prepared(i, value=np.zeros(9)) for i in group],
         lambda values: lambda: np.zeros((len(values), 1)),
         sizer=BatchSizer(2),
         workers=1,
@@ -108,8 +108,8 @@ class Accelerator:
 
     def rows(self, *, overlap, batch_size=2, count=6):
         outcomes = run_batches(
-            range(count),
-            lambda i: Prepared(i, value=i),
+            ([i] for i in range(count)),
+            lambda group: [Prepared(i, value=i) for i in group],
             self.start,
             sizer=BatchSizer(batch_size),
             workers=1,
@@ -122,8 +122,8 @@ class Accelerator:
 def test_run_batches__overlapping_starts_the_next_step_before_it_takes_the_rows_of_one():
     device, log = Accelerator(), []
     outcomes = run_batches(
-        range(6),
-        lambda i: Prepared(i, value=i),
+        ([i] for i in range(6)),
+        lambda group: [Prepared(i, value=i) for i in group],
         lambda values: log.append(values[0]) or device.start(values),
         sizer=BatchSizer(2),
         workers=1,

@@ -9,6 +9,7 @@ from workbench.errors import InvalidClipError, SourceNotFoundError
 from workbench.media.clips import Clip, ClipSet
 from workbench.media.headers import read_clip
 from workbench.media.outcome import OutcomeReport, SourceError
+from workbench.media.samples import sample_clips
 from workbench.media.sources import load_clips
 
 
@@ -105,3 +106,16 @@ def test_outcome_report__lists_a_bounded_number() -> None:
     assert "and 30 more" in str(report)
     assert report.text == "80 broken"
     assert OutcomeReport().text == "nothing found"
+
+
+def test_windows__cut_videos_and_leave_images():
+    clips = sample_clips()
+    cut = clips.windows(length_s=1.0)
+    images = [clip for clip in clips if clip.kind == "image"]
+    assert [clip for clip in cut if clip.kind == "image"] == images
+    first = next(clip for clip in clips if clip.kind == "video")
+    mine = [clip for clip in cut if clip.path == first.path]
+    assert [clip.start_s for clip in mine] == [float(i) for i in range(len(mine))]
+    assert mine[-1].stop_s == first.stop_s
+    assert {clip.content_id for clip in mine} == {first.content_id}
+    assert len({clip.key for clip in cut}) == len(cut)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import InvalidClipError, InvalidParameterError
-from workbench.media.sampling import SamplingPolicy, frame_indices, frame_times
+from workbench.media.sampling import SamplingPolicy, frame_indices, frame_times, window_spans
 
 counts = st.integers(1, 400)
 seconds = st.floats(0, 1e5)
@@ -88,3 +88,25 @@ def test_sampling_policy__unknown_name(name: str) -> None:
 
 def test_sampling_policy__name_and_back() -> None:
     assert SamplingPolicy.from_name(SamplingPolicy(16).name) == SamplingPolicy(16)
+
+
+@pytest.mark.parametrize(
+    ("span", "length", "stride", "wanted"),
+    [
+        ((0, 10), 5, None, [(0, 5), (5, 10)]),
+        ((0, 10), 4, 3, [(0, 4), (3, 7), (6, 10)]),
+        ((0, 10), 4, None, [(0, 4), (4, 8), (8, 10)]),
+        ((2, 3), 4, 1, [(2, 3)]),
+        ((0, 0.3), 0.1, None, [(0, 0.1), (0.1, 0.2), (0.2, 0.3)]),
+        ((0, 10), 2, 5, [(0, 2), (5, 7)]),
+    ],
+)
+def test_window_spans__cover_the_stretch(span, length, stride, wanted):
+    got = window_spans(*span, length, stride)
+    assert [pytest.approx(one) for one in wanted] == got
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "5", None, True])
+def test_window_spans__refuse_what_is_no_length(bad):
+    with pytest.raises(InvalidParameterError, match="positive number of seconds"):
+        window_spans(0, 10, bad)
