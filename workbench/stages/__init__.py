@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workbench.stages.in_process import InProcessExecutor
     from workbench.stages.metrics import StagePerfStats
     from workbench.stages.pipeline import Pipeline
+    from workbench.stages.ray_data import RayDataExecutor
     from workbench.stages.resources import Resources
     from workbench.stages.runs import PipelineProgress, PipelineResult
     from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
@@ -39,6 +40,7 @@ _EXPORTS = {
     "PipelineProgress": "workbench.stages.runs",
     "PipelineResult": "workbench.stages.runs",
     "ProcessingStage": "workbench.stages.base",
+    "RayDataExecutor": "workbench.stages.ray_data",
     "ReadClipsStage": "workbench.stages.builtin",
     "RegisteredModelEmbedder": "workbench.stages.embedder",
     "Resources": "workbench.stages.resources",
@@ -65,6 +67,7 @@ __all__ = [
     "PipelineProgress",
     "PipelineResult",
     "ProcessingStage",
+    "RayDataExecutor",
     "ReadClipsStage",
     "RegisteredModelEmbedder",
     "Resources",

@@ -1,5 +1,6 @@
 """What travels through a pipeline: batches of images or clips, with what went wrong as data on the item."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -9,7 +10,7 @@ import numpy as np
 from models.vectors import EmbeddingSpace
 from workbench.stages.metrics import StagePerfStats
 
-__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject"]
+__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject", "numbered"]
 
 Item = TypeVar("Item")
 
@@ -127,3 +128,22 @@ class VideoBatch(Task[VideoObject]):
         >>> VideoBatch(data=[VideoObject(video_path="a.mp4", errors={"decode": "empty file"})])
         <VideoBatch: 1 items, 1 with errors>
     """
+
+
+def numbered(tasks: Iterable[Any]) -> Iterator[Any]:
+    """Name the tasks that have a ``task_id`` and none yet.
+
+    Args:
+        tasks: Tasks, or anything else that stages take; read only as far as needed.
+
+    Yields:
+        The same, in order.
+
+    Example:
+        >>> [task.task_id for task in numbered([ImageBatch(), ImageBatch(task_id="b")])]
+        ['0', 'b']
+    """
+    for number, task in enumerate(tasks):
+        if getattr(task, "task_id", None) == "":
+            task.task_id = str(number)
+        yield task
