@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from workbench.stages.tasks import Task, numbered
 __all__ = ["RayDataExecutor"]
 
 _CALLS_PER_WORKER = 2  # while one parcel is embedded, the next is decoded
-_RETRIES = 2  # of a parcel whose worker died; Ray's own default would never give up
+_RETRIES = 2  # where machines come and go; a worker that dies on the only one would die again
 
 
 class RayDataExecutor:
@@ -108,23 +109,23 @@ class RayDataExecutor:
         """Add a segment to the dataset's plan."""
         calls = min(_CALLS_PER_WORKER, len(segment.stages))
         needs = segment.resources
-        return dataset.map_batches(
-            _Worker,
-            batch_size=1,
-            batch_format="numpy",
-            fn_constructor_args=(
-                _packed(segment.stages, f"Stage {segment.name!r}"),
-                self.ignore_failures,
-                needs.cpus,
-            ),
-            compute=ray.data.ActorPoolStrategy(
-                size=count, max_concurrent_calls_per_actor=calls, enable_true_multi_threading=calls > 1
-            ),
-            num_cpus=needs.cpus,
-            num_gpus=_gpus(needs),
-            runtime_env={"env_vars": worker_environment()},
-            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
-        )
+        retries = _RETRIES if len(ray.nodes()) > 1 else 0
+        packed = _packed(segment.stages, f"Stage {segment.name!r}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray has no other way yet to bound the retries
+            return dataset.map_batches(
+                _Worker,
+                batch_size=1,
+                batch_format="numpy",
+                fn_constructor_args=(packed, self.ignore_failures, needs.cpus),
+                compute=ray.data.ActorPoolStrategy(
+                    size=count, max_concurrent_calls_per_actor=calls, enable_true_multi_threading=calls > 1
+                ),
+                num_cpus=needs.cpus,
+                num_gpus=_gpus(needs),
+                runtime_env={"env_vars": worker_environment()},
+                ray_remote_args_fn=lambda: {"max_restarts": retries, "max_task_retries": retries},
+            )
 
 
 class _Worker:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from models.runtime import describe_runtime
 
 __all__ = ["import_ray", "ray_session", "worker_environment"]
 
+_FAREWELL_S = 15.0
 _OBJECT_STORE_BYTES = 512 * 2**20  # parcels are small; what is more goes to the disk
 
 
@@ -64,8 +66,16 @@ def ray_session(cpus: float) -> Generator[Any, None, None]:
     ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
     try:
         yield ray
+        _wait_for_workers(ray)
     finally:
         ray.shutdown()
+
+
+def _wait_for_workers(ray: Any) -> None:
+    """Wait until the workers have torn their stages down and given their processors back."""
+    total, until = ray.cluster_resources().get("CPU"), time.monotonic() + _FAREWELL_S
+    while ray.available_resources().get("CPU") != total and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def worker_environment() -> dict[str, str]:
