@@ -10,25 +10,23 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
-    from workbench.stages.builtin import (
-        DecodeStage,
-        EmbedStage,
-        ReadClipsStage,
-        TextScoreStage,
-        WriteStoreStage,
-    )
+    from workbench.stages.compute import ClassifyStage, DecodeStage, EmbedStage, TextScoreStage
     from workbench.stages.dataset import ImageTextPairDataset
     from workbench.stages.embedder import ImageEmbedder, RegisteredModelEmbedder
     from workbench.stages.in_process import InProcessExecutor
     from workbench.stages.metrics import StagePerfStats
     from workbench.stages.pipeline import Pipeline
+    from workbench.stages.ray_data import RayDataExecutor
     from workbench.stages.resources import Resources
     from workbench.stages.runs import PipelineProgress, PipelineResult
+    from workbench.stages.sinks import WriteParquetStage, WriteStoreStage, WriteWebDatasetStage
+    from workbench.stages.sources import ReadClipsStage
     from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
 
 _EXPORTS = {
-    "DecodeStage": "workbench.stages.builtin",
-    "EmbedStage": "workbench.stages.builtin",
+    "ClassifyStage": "workbench.stages.compute",
+    "DecodeStage": "workbench.stages.compute",
+    "EmbedStage": "workbench.stages.compute",
     "ImageBatch": "workbench.stages.tasks",
     "ImageEmbedder": "workbench.stages.embedder",
     "ImageObject": "workbench.stages.tasks",
@@ -39,20 +37,24 @@ _EXPORTS = {
     "PipelineProgress": "workbench.stages.runs",
     "PipelineResult": "workbench.stages.runs",
     "ProcessingStage": "workbench.stages.base",
-    "ReadClipsStage": "workbench.stages.builtin",
+    "RayDataExecutor": "workbench.stages.ray_data",
+    "ReadClipsStage": "workbench.stages.sources",
     "RegisteredModelEmbedder": "workbench.stages.embedder",
     "Resources": "workbench.stages.resources",
     "StagePerfStats": "workbench.stages.metrics",
     "Task": "workbench.stages.tasks",
-    "TextScoreStage": "workbench.stages.builtin",
+    "TextScoreStage": "workbench.stages.compute",
     "VideoBatch": "workbench.stages.tasks",
     "VideoObject": "workbench.stages.tasks",
     "WorkerMetadata": "workbench.stages.base",
-    "WriteStoreStage": "workbench.stages.builtin",
+    "WriteParquetStage": "workbench.stages.sinks",
+    "WriteStoreStage": "workbench.stages.sinks",
+    "WriteWebDatasetStage": "workbench.stages.sinks",
     "processing_stage": "workbench.stages.base",
 }
 
 __all__ = [
+    "ClassifyStage",
     "DecodeStage",
     "EmbedStage",
     "ImageBatch",
@@ -65,6 +67,7 @@ __all__ = [
     "PipelineProgress",
     "PipelineResult",
     "ProcessingStage",
+    "RayDataExecutor",
     "ReadClipsStage",
     "RegisteredModelEmbedder",
     "Resources",
@@ -74,7 +77,9 @@ __all__ = [
     "VideoBatch",
     "VideoObject",
     "WorkerMetadata",
+    "WriteParquetStage",
     "WriteStoreStage",
+    "WriteWebDatasetStage",
     "processing_stage",
 ]
 

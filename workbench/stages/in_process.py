@@ -11,6 +11,7 @@ from workbench.engine.loop import StopSignal, prefetch
 from workbench.engine.tally import RateMeter
 from workbench.stages.base import ProcessingStage
 from workbench.stages.runs import PipelineProgress, PipelineResult, StageStats, TaskFailure
+from workbench.stages.tasks import numbered
 from workbench.stages.workers import CallOutcome, StageWorkers
 
 __all__ = ["InProcessExecutor"]
@@ -123,7 +124,7 @@ class _PipelineRun:
         for stage in self._stages:
             stage.setup_on_node()
         with ExitStack() as stack:
-            stream: Iterator[_Counted] = ((task, 1) for task in _numbered(self._tasks))
+            stream: Iterator[_Counted] = ((task, 1) for task in numbered(self._tasks))
             for stage, stats in zip(self._stages, self._stats, strict=True):
                 workers = stack.enter_context(
                     StageWorkers(stage, ignore_failures=self._executor.ignore_failures)
@@ -175,29 +176,16 @@ class _PipelineRun:
         )
         with closing(calls):
             for group, outcome in calls:
-                self._note(stats, group, outcome)
+                self._note(stats, outcome)
                 *others, last = outcome.tasks or [_NOTHING]
                 yield from ((task, 0) for task in others)
                 yield last, group.ends
 
-    def _note(self, stats: StageStats, group: _Group, outcome: CallOutcome) -> None:
+    def _note(self, stats: StageStats, outcome: CallOutcome) -> None:
         """Add one call to what its stage cost."""
         with self._lock:
-            stats.calls += bool(group.tasks)
-            stats.tasks_in += len(group.tasks)
-            stats.tasks_out += len(outcome.tasks)
-            stats.items += outcome.items
-            stats.process_s += outcome.process_s
-            stats.idle_s += outcome.idle_s
+            stats.add(outcome.cost)
             self._failures += outcome.failures
-
-
-def _numbered(tasks: Iterable[Any]) -> Iterator[Any]:
-    """Name the tasks that have a ``task_id`` and none yet."""
-    for number, task in enumerate(tasks):
-        if getattr(task, "task_id", None) == "":
-            task.task_id = str(number)
-        yield task
 
 
 def _grouped(tasks: Iterator[_Counted], size: int) -> Iterator[_Group]:

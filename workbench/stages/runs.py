@@ -1,7 +1,7 @@
 """What a run of a pipeline hands out: how far it is, what came out, what failed, what it cost."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from workbench.wording import duration_text
@@ -29,6 +29,11 @@ class StageStats:
     items: int = 0
     process_s: float = 0.0
     idle_s: float = 0.0
+
+    def add(self, more: "StageStats") -> None:
+        """Add what other calls of the same stage cost."""
+        for cost in fields(self)[1:]:
+            setattr(self, cost.name, getattr(self, cost.name) + getattr(more, cost.name))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """What travels through a pipeline: batches of images or clips, with what went wrong as data on the item."""
 
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -9,7 +12,7 @@ import numpy as np
 from models.vectors import EmbeddingSpace
 from workbench.stages.metrics import StagePerfStats
 
-__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject"]
+__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject", "content_key", "numbered"]
 
 Item = TypeVar("Item")
 
@@ -127,3 +130,59 @@ class VideoBatch(Task[VideoObject]):
         >>> VideoBatch(data=[VideoObject(video_path="a.mp4", errors={"decode": "empty file"})])
         <VideoBatch: 1 items, 1 with errors>
     """
+
+
+def numbered(tasks: Iterable[Any]) -> Iterator[Any]:
+    """Name the tasks that have a ``task_id`` and none yet.
+
+    Args:
+        tasks: Tasks, or anything else that stages take; read only as far as needed.
+
+    Yields:
+        The same, in order.
+
+    Example:
+        >>> [task.task_id for task in numbered([ImageBatch(), ImageBatch(task_id="b")])]
+        ['0', 'b']
+    """
+    for number, task in enumerate(tasks):
+        if getattr(task, "task_id", None) == "":
+            task.task_id = str(number)
+        yield task
+
+
+def content_key(task: Any) -> str:
+    """Name a task by what is in it, whatever it is called and whatever was computed of it.
+
+    Args:
+        task: A batch, or anything else that stages take.
+
+    Returns:
+        32 hexadecimal digits, fit for a file name: the same for the same clips or images in the same
+        order, in every run.
+
+    Example:
+        >>> one = ImageBatch(data=[ImageObject("a.png", "a")])
+        >>> two = ImageBatch(data=[ImageObject("a.png", "a", scores={"red": 1.0})], task_id="7")
+        >>> content_key(one) == content_key(two) != content_key(ImageBatch())
+        True
+    """
+    items = getattr(task, "data", None)
+    parts = [_identity(item) for item in items] if isinstance(items, list) else [_identity(task)]
+    text = json.dumps([type(task).__name__, parts])
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def _identity(item: Any) -> list[Any]:
+    """What makes an item this one: its name and content; for one without a name, its pixels."""
+    if isinstance(item, ImageObject):
+        named, pixels = [item.image_path, item.image_id], item.image_data
+    elif isinstance(item, VideoObject):
+        named, pixels = [str(item.video_path), item.video_id, item.start_s, item.stop_s], item.frames
+    else:
+        return [repr(item)]
+    clip = item.metadata.get("clip")
+    named.append(getattr(clip, "content_id", ""))
+    if not any(named[:2]) and pixels is not None:
+        named.append(hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest())
+    return named

@@ -12,20 +12,18 @@ from models.errors import WorkbenchError
 from workbench.errors import StageError
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.metrics import StagePerfStats
-from workbench.stages.runs import TaskFailure
+from workbench.stages.runs import StageStats, TaskFailure
 
 __all__ = ["CallOutcome", "StageWorkers"]
 
 
 @dataclass
 class CallOutcome:
-    """What came of one call: tasks, failures, items that went in, seconds of work and of waiting."""
+    """What came of one call: tasks, failures, and what it cost."""
 
     tasks: list[Any] = field(default_factory=list)
     failures: list[TaskFailure] = field(default_factory=list)
-    items: int = 0
-    process_s: float = 0.0
-    idle_s: float = 0.0
+    cost: StageStats = field(default_factory=lambda: StageStats(""))
 
 
 @dataclass
@@ -44,11 +42,21 @@ class StageWorkers:
     Args:
         stage: The stage.
         ignore_failures: Whether a task that it fails on is an outcome; otherwise it is an error.
+        count: How many; None takes the stage's ``num_workers``, or one.
+        worker: What the workers are told about themselves; None tells them the stage's name.
     """
 
-    def __init__(self, stage: ProcessingStage[Any, Any], *, ignore_failures: bool = False) -> None:
+    def __init__(
+        self,
+        stage: ProcessingStage[Any, Any],
+        *,
+        ignore_failures: bool = False,
+        count: int | None = None,
+        worker: WorkerMetadata | None = None,
+    ) -> None:
         self.stage = stage
-        self.count = max(int(stage.num_workers or 1), 1)
+        self.count = count or max(int(stage.num_workers or 1), 1)
+        self._worker = worker or WorkerMetadata(worker_id=stage.name)
         self._ignore_failures = ignore_failures
         self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
         for _ in range(self.count):
@@ -91,7 +99,7 @@ class StageWorkers:
         """Make a worker."""
         stage = copy.copy(self.stage)
         try:
-            stage.setup(WorkerMetadata(worker_id=stage.name))
+            stage.setup(self._worker)
         except WorkbenchError:
             raise
         except Exception as error:
@@ -105,24 +113,28 @@ class StageWorkers:
         began = time.perf_counter()
         results, failures = self._results(worker.stage, tasks)
         ended = time.perf_counter()
-        outcome = CallOutcome(
-            [result for result in results if result is not None],
-            failures,
-            sum(getattr(task, "num_items", 1) for task in tasks),
-            ended - began,
-            began - worker.idle_since,
+        there = [result for result in results if result is not None]
+        items = sum(getattr(task, "num_items", 1) for task in tasks)
+        cost = StageStats(
+            worker.stage.name,
+            calls=1,
+            tasks_in=len(tasks),
+            tasks_out=len(there),
+            items=items,
+            process_s=ended - began,
+            idle_s=began - worker.idle_since,
         )
         worker.idle_since = ended
         perf = StagePerfStats(
-            worker.stage.name, outcome.process_s, outcome.idle_s, outcome.items, worker.stage.drain_metrics()
+            cost.name, cost.process_s, cost.idle_s, cost.items, worker.stage.drain_metrics()
         )
-        for number, task in enumerate(outcome.tasks):
+        for number, task in enumerate(there):
             records = getattr(task, "_stage_perf", None)
             if isinstance(records, list):
                 records.append(perf)
             if getattr(task, "task_id", None) == "" and len(tasks) == 1:
                 task.task_id = f"{getattr(tasks[0], 'task_id', '')}_{number}"
-        return outcome
+        return CallOutcome(there, failures, cost)
 
     def _results(
         self, stage: ProcessingStage[Any, Any], tasks: Sequence[Any]

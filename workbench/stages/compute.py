@@ -1,55 +1,21 @@
-"""Ready stages: list clips and images, decode, embed, score by text, keep the vectors."""
+"""Stages that compute: decode, embed, score by text, sort into classes."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.analysis.ranking import probabilities, score_prompts
 from workbench.engine.loop import chunks
-from workbench.errors import InvalidClipError, MediaError, StageError
+from workbench.engine.text import check_templates, clean_prompts, embed_prompts
+from workbench.errors import InvalidClipError, MediaError, NothingToRankError, StageError
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
+from workbench.stages.tasks import ImageObject, Task, VideoObject
 
 if TYPE_CHECKING:
     from workbench.engine.adapter import AdaptedModel
-    from workbench.engine.store import VectorStore
-    from workbench.media.clips import Clip
 
-__all__ = ["DecodeStage", "EmbedStage", "ReadClipsStage", "TextScoreStage", "WriteStoreStage"]
-
-
-@dataclass
-class ReadClipsStage(ProcessingStage[Task, Task]):
-    """Lists clips and images; decodes nothing. Starts a pipeline.
-
-    Args:
-        source: A file, a folder, a glob, or a list of these, as ``load_clips`` takes it.
-        items_per_task: Items in a batch.
-        name: What it is called in messages.
-    """
-
-    source: Any
-    items_per_task: int = 32
-    name: str = "read_clips"
-
-    def process(self, task: Task) -> list[Task]:  # noqa: ARG002 - it starts the pipeline
-        """Make batches: videos, then images, in natural order; what could not be read comes last.
-
-        Args:
-            task: The empty task that starts a pipeline.
-
-        Returns:
-            ``VideoBatch`` and ``ImageBatch`` tasks; an item that could not be read says why in ``errors``.
-        """
-        from workbench.media.sources import load_clips
-
-        clips = load_clips(self.source)
-        name = str(self.source)
-        videos = [_video(clip) for clip in clips if clip.kind == "video"]
-        videos += [VideoObject(one.path, str(one.path), errors={"read": one.reason}) for one in clips.errors]
-        images = [_image(clip) for clip in clips if clip.kind == "image"]
-        tasks: list[Task] = [VideoBatch(name, part) for part in chunks(videos, self.items_per_task)]
-        return tasks + [ImageBatch(name, part) for part in chunks(images, self.items_per_task)]
+__all__ = ["ClassifyStage", "DecodeStage", "EmbedStage", "TextScoreStage"]
 
 
 @dataclass
@@ -218,63 +184,64 @@ class TextScoreStage(ProcessingStage[Task, Task]):
         return task if kept else None
 
 
-class WriteStoreStage(ProcessingStage[Task, Task]):
-    """Keeps the vectors of a batch in an embedding store, in one commit.
+class ClassifyStage(ProcessingStage[Task, Task]):
+    """Gives the items of a batch a probability for each label, and the best label.
 
     Args:
-        store: The folder of the store, or an ``EmbeddingStore``.
+        model: The model that embedded them: its id or a loaded model.
+        labels: One label, several in a list, or a text with one a line.
+        templates: Texts with ``{}`` for the label, such as "a video of {}"; several are averaged.
+
+    Example:
+        >>> ClassifyStage("workbench/spriteclip-tiny", ["a star", "a ring"]).name
+        'ClassifyStage'
     """
 
-    def __init__(self, store: Any) -> None:
-        self.store = store
-        self._opened: VectorStore | None = None
+    def __init__(self, model: Any, labels: Any, *, templates: Any = None) -> None:
+        self.model = model
+        self.labels = clean_prompts(labels)
+        self.templates = check_templates(templates)
+        if not self.labels:
+            raise NothingToRankError(
+                "There is no label.", next_step="Give at least one label that is not blank."
+            )
+        self._rows: np.ndarray | None = None
+        self._score: dict[str, Any] = {}
 
     def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
-        """Open the store."""
-        from workbench.engine.store import open_store
+        """Embed the labels, once."""
+        from workbench.engine.adapter import adapt, load_if_named
 
-        self._opened = open_store(self.store)
+        adapted = adapt(load_if_named(self.model))
+        self._rows = embed_prompts(adapted.model, self.labels, templates=self.templates)
+        self._score = {
+            "kind": adapted.score_kind,
+            "scale": adapted.logit_scale,
+            "bias": adapted.logit_bias,
+        }
+        if isinstance(self.model, str):
+            adapted.model.unload()  # its rows are all that is needed
 
     def process(self, task: Task) -> Task:
-        """Write the items that have a vector and a clip.
+        """Write each label's probability into ``scores``, the best label and its own into ``metadata``.
 
         Args:
-            task: A batch that ``EmbedStage`` embedded.
+            task: An embedded batch.
 
         Returns:
-            The same task.
+            The same task; ``metadata`` has "label" and "probability" for each item with a vector.
         """
-        from workbench.engine.clip_ids import stored_id
-
-        by_id = {
-            stored_id(item.metadata["clip"]): item
-            for item in task.data
-            if item.embedding is not None and "clip" in item.metadata
-        }
-        if not by_id:
-            return task
-        if self._opened is None:
+        if self._rows is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
-        if task.space is None:
-            raise StageError(f"{task!r} does not say which space its vectors live in; EmbedStage does.")
-        self._opened.put(
-            task.space,
-            list(by_id),
-            np.stack([item.embedding for item in by_id.values()]),
-            clips=[item.metadata["clip"] for item in by_id.values()],
-            provenance=task.provenance,
-        )
+        items = [item for item in task.data if item.embedding is not None]
+        if not items:
+            return task
+        cosines = score_prompts(np.stack([item.embedding for item in items]), self._rows)
+        for item, row in zip(items, probabilities(cosines, **self._score), strict=True):
+            item.scores.update(zip(self.labels, map(float, row), strict=True))
+            best = int(row.argmax())
+            item.metadata.update(label=self.labels[best], probability=float(row[best]))
         return task
-
-
-def _video(clip: "Clip") -> VideoObject:
-    """A clip as an item."""
-    return VideoObject(clip.path, clip.key, clip.start_s, clip.stop_s, {"clip": clip})
-
-
-def _image(clip: "Clip") -> ImageObject:
-    """An image as an item."""
-    return ImageObject(str(clip.path), clip.key, {"clip": clip})
 
 
 def _good(task: Task) -> list[Any]:

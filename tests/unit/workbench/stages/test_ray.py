@@ -1,0 +1,184 @@
+"""RayDataExecutor: what came out of Ray is what comes out of this process."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import InvalidParameterError, MissingDependencyError
+from workbench import sample_clips
+from workbench.errors import StageError
+from workbench.stages import (
+    DecodeStage,
+    EmbedStage,
+    ImageBatch,
+    ImageObject,
+    InProcessExecutor,
+    Pipeline,
+    ProcessingStage,
+    RayDataExecutor,
+    ReadClipsStage,
+    Resources,
+    processing_stage,
+)
+from workbench.stages.ray_session import ray_session
+
+pytest.importorskip("ray.data")
+MODEL = "workbench/spriteclip-tiny"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with ray_session(2) as ray:  # the executors of this file join it
+        yield ray
+
+
+def batches(count, items=2):
+    return [
+        ImageBatch(data=[ImageObject(image_id=f"{number}-{place}") for place in range(items)])
+        for number in range(count)
+    ]
+
+
+def here_and_there(make_stages, make_tasks=lambda: None, **options):
+    here = Pipeline(stages=make_stages()).run(
+        InProcessExecutor(**{name: options[name] for name in options if name == "ignore_failures"}),
+        make_tasks(),
+    )
+    return here, Pipeline(stages=make_stages()).run(RayDataExecutor(**options), make_tasks())
+
+
+@processing_stage()
+def split(task):
+    return [ImageBatch(data=[item]) for item in task.data]
+
+
+@processing_stage(name="fragile")
+def fragile(task):
+    if task.task_id == "1":
+        raise ValueError("no")
+    return task
+
+
+class Careful(ProcessingStage[ImageBatch, ImageBatch]):
+    """Says where it ran, and when it was torn down."""
+
+    batch_size = 3
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def setup_on_node(self, node_info=None, worker_metadata=None):
+        (Path(self.folder) / f"node-{node_info.node_id if node_info else ''}").touch()
+
+    def setup(self, worker_metadata=None):
+        self.where = worker_metadata.worker_id
+
+    def process_batch(self, tasks):
+        self._log_metric("together", len(tasks))
+        for task in tasks:
+            task._metadata["where"] = self.where
+        return [None if task.task_id == "4" else task for task in tasks]
+
+    def process(self, task):
+        raise NotImplementedError
+
+    def teardown(self):
+        (Path(self.folder) / f"torn-{self.where}").touch()
+
+
+@pytest.mark.slow
+def test_execute__rows_are_those_of_this_process(cluster):
+    clips = sample_clips()[:9]
+
+    def stages():
+        embed = EmbedStage(MODEL, remove_image_data=True).with_(num_workers=2)
+        return [ReadClipsStage(clips, items_per_task=2), DecodeStage(), embed]
+
+    here, there = here_and_there(stages)
+    assert [task.task_id for task in there] == [task.task_id for task in here]
+    assert [item.video_id for item in there.items] == [item.video_id for item in here.items] == clips.keys
+    rows = [np.stack([item.embedding for item in result.items]) for result in (here, there)]
+    assert np.abs(rows[0] - rows[1]).max() < 1e-6
+    assert {task.space for task in there} == {task.space for task in here}
+    assert [one.stage_name for one in there[0]._stage_perf] == ["read_clips", "decode", "EmbedStage"]
+    counted = [[(one.name, one.tasks_in, one.tasks_out, one.items) for one in r.stats] for r in (here, there)]
+    assert counted[0] == counted[1]
+
+
+@pytest.mark.slow
+def test_execute__own_stages_in_several_segments(cluster, tmp_path):
+    def stages():
+        return [Careful(str(tmp_path)), split.with_(num_workers=1, resources=Resources(cpus=0.5, gpus=0))]
+
+    here, there = here_and_there(stages, lambda: batches(7), num_workers=1)
+    assert [task.task_id for task in there] == [task.task_id for task in here]
+    assert [item.image_id for item in there.items] == [item.image_id for item in here.items]
+    assert (tmp_path / f"node-{cluster.nodes()[0]['NodeID']}").exists()
+    assert [one.calls for one in there.stats] == [one.calls for one in here.stats]
+
+
+@pytest.mark.slow
+def test_execute__failures_may_be_outcomes(cluster):
+    here, there = here_and_there(
+        lambda: [fragile.with_(batch_size=3)], lambda: batches(5), ignore_failures=True
+    )
+    assert there.failures == here.failures
+    assert [one.task for one in there.failures] == ["1"]
+    assert [task.task_id for task in there] == ["0", "2", "3", "4"]
+
+
+@pytest.mark.slow
+def test_execute__a_failure_names_stage_and_task(cluster):
+    with pytest.raises(StageError, match=r"'fragile' failed on 1: ValueError: no") as caught:
+        Pipeline(stages=[fragile]).run(RayDataExecutor(), batches(3))
+    assert "In the worker" in caught.value.__notes__[0]
+
+
+@pytest.mark.slow
+def test_execute__a_worker_that_dies_ends_the_run(cluster):
+    @processing_stage(name="deadly")
+    def deadly(task):
+        os._exit(3)
+
+    with pytest.raises(StageError, match="A worker of stage 'deadly' ended on its own"):
+        Pipeline(stages=[deadly]).run(RayDataExecutor(), batches(2))
+
+
+@pytest.mark.slow
+def test_execute__what_cannot_travel_is_named(cluster):
+    stage = fragile.with_(name="locked")
+    stage.lock = threading.Lock()
+    with pytest.raises(StageError, match="Stage 'locked' cannot be sent to another process"):
+        Pipeline(stages=[stage]).run(RayDataExecutor(), batches(1))
+
+    @processing_stage(name="opens")
+    def opens(task):
+        task._metadata["lock"] = threading.Lock()
+        return task
+
+    with pytest.raises(StageError, match="What came of stage 'opens' cannot be sent"):
+        Pipeline(stages=[opens]).run(RayDataExecutor(), batches(1))
+
+
+def test_execute__without_tasks_starts_nothing(monkeypatch):
+    monkeypatch.setattr("workbench.stages.ray_data.ray_session", None)
+    assert Pipeline(stages=[fragile]).run(RayDataExecutor(), []) == []
+    empty = processing_stage(name="nothing")(lambda task: [])
+    assert Pipeline(stages=[empty, fragile]).run(RayDataExecutor()) == []
+
+
+def test_ray_data_executor__says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'embedding-workbench\[ray\]'") as caught:
+        RayDataExecutor()
+    assert caught.value.extra == "ray"
+
+
+@pytest.mark.parametrize("number", [0, -1, "two", 1.5])
+def test_ray_data_executor__refuses_numbers_of_workers(number):
+    with pytest.raises(InvalidParameterError, match="a number from 1"):
+        RayDataExecutor(num_workers=number)

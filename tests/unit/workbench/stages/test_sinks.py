@@ -1,0 +1,129 @@
+"""What pipelines keep: Parquet files and shards, whole or not at all, replaced by a second run."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.fakes import MeanColorModel
+from workbench import classify, embed, sample_clips
+from workbench.errors import NothingToRankError
+from workbench.media.shards import read_shard
+from workbench.stages import (
+    ClassifyStage,
+    DecodeStage,
+    EmbedStage,
+    ImageBatch,
+    ImageObject,
+    Pipeline,
+    ReadClipsStage,
+    VideoBatch,
+    VideoObject,
+    WriteParquetStage,
+    WriteWebDatasetStage,
+)
+from workbench.stages.tasks import content_key
+
+
+def run(*stages):
+    return Pipeline(stages=stages).run(progress=False)
+
+
+def image(name, shade=0):
+    return ImageObject(image_id=name, image_data=np.full((4, 6, 3), shade, np.uint8))
+
+
+def test_write_parquet__a_second_run_replaces(tmp_path):
+    clips = sample_clips()[:5]
+    stages = [
+        ReadClipsStage(clips, items_per_task=2),
+        DecodeStage(2),
+        EmbedStage(MeanColorModel()),
+        WriteParquetStage(tmp_path / "new" / "table"),
+    ]
+    first = run(*stages)
+    run(*stages)
+    assert len(list((tmp_path / "new" / "table").iterdir())) == 3
+    table = pd.read_parquet(tmp_path / "new" / "table").set_index("id").loc[clips.keys]
+    vectors = np.stack([item.embedding for item in first.items])
+    assert np.array_equal(np.stack(table["embedding"]), vectors)
+    assert table["stop_s"].tolist() == [clip.stop_s for clip in clips]
+    assert table["space"].unique().tolist() == [first[0].space.key]
+    assert table["model_id"].unique().tolist() == [first[0].space.model_id]
+
+
+def test_write_parquet__items_with_errors_and_strange_names(tmp_path):
+    items = [VideoObject("ä\udc80.mp4", 'x"\n', errors={"decode": "cut short"}), VideoObject("b.mp4", "b")]
+    WriteParquetStage(tmp_path).process(VideoBatch(data=items))
+    table = pd.read_parquet(tmp_path)
+    assert json.loads(table["errors"][0]) == {"decode": "cut short"}
+    assert table["embedding"].tolist() == [None, None]
+    assert table["path"].tolist() == ["ä\\udc80.mp4", "b.mp4"]
+
+
+def test_write_parquet__nothing_and_a_failed_write_leave_no_file(tmp_path, monkeypatch):
+    WriteParquetStage(tmp_path).process(ImageBatch())
+
+    def full_disk(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        WriteParquetStage(tmp_path).process(ImageBatch(data=[image("a")]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_webdataset__can_be_read_back(tmp_path):
+    batch = ImageBatch(data=[image(str(shade), shade) for shade in range(5)])
+    batch.data[1].image_data = None
+    batch.data[2].metadata = {"label": "grey", "clip": object()}
+    stage = WriteWebDatasetStage(tmp_path, images_per_tar=3)
+    shards = stage.process(batch)._metadata["shards"]
+    contents = [(tmp_path / name).read_bytes() for name in shards]
+    samples = [sample for shard in shards for sample in read_shard(shard)]
+    assert [sample.key for sample in samples] == ["000000", "000002", "000003", "000004"]
+    assert json.loads(samples[1].parts["json"]) == {"id": "2", "path": "", "scores": {}, "label": "grey"}
+    (tmp_path / "one.png").write_bytes(samples[1].parts["png"])
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "one.png")), batch.data[2].image_data)
+    (tmp_path / "one.png").unlink()
+    assert stage.process(batch)._metadata["shards"] == shards
+    assert [(tmp_path / name).read_bytes() for name in shards] == contents
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_content_key__knows_pixels_order_and_kind():
+    one, two = image("", 1), image("", 2)
+    keys = [
+        content_key(batch)
+        for batch in (
+            ImageBatch(data=[one, two]),
+            ImageBatch(data=[two, one]),
+            ImageBatch(data=[one]),
+            VideoBatch(data=[]),
+            ImageBatch(data=[]),
+            "text",
+        )
+    ]
+    assert len(set(keys)) == len(keys)
+    assert content_key(ImageBatch("other", [image("", 1)], task_id="9")) == keys[2]
+
+
+def test_classify_stage__says_what_classify_says():
+    clips, model = sample_clips()[:6], "workbench/spriteclip-tiny"
+    labels = ["a star", "a circle", "a square"]
+    result = run(ReadClipsStage(clips), DecodeStage(), EmbedStage(model), ClassifyStage(model, labels))
+    expected = classify(model, embed(model, clips, progress=False), labels)
+    rows = [[item.scores[label] for label in labels] for item in result.items]
+    assert np.allclose(rows, expected.probabilities, atol=1e-5)
+    assert [item.metadata["label"] for item in result.items] == [top[0][0] for top in expected.top(1)]
+    assert all(item.metadata["probability"] == max(item.scores.values()) for item in result.items)
+
+
+def test_classify_stage__without_labels_or_vectors():
+    with pytest.raises(NothingToRankError, match="no label"):
+        ClassifyStage(MeanColorModel(), [" "])
+    stage = ClassifyStage(MeanColorModel(), ["red"])
+    stage.setup()
+    assert stage.process(ImageBatch(data=[image("a")])).data[0].scores == {}

@@ -1,0 +1,85 @@
+"""A Ray cluster for the length of a run: joined where there is one, started and ended where there is none."""
+
+import logging
+import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import workbench
+from models.errors import MissingDependencyError
+from models.runtime import describe_runtime
+
+__all__ = ["import_ray", "ray_session", "worker_environment"]
+
+_FAREWELL_S = 15.0
+_OBJECT_STORE_BYTES = 512 * 2**20  # parcels are small; what is more goes to the disk
+
+
+def import_ray() -> Any:
+    """Import Ray, quietly.
+
+    Returns:
+        The package ``ray``, with ``ray.data``.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    os.environ.setdefault(
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
+    )  # what Ray will do soon, without its warning
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingDependencyError(
+            "RayDataExecutor needs Ray, which is not installed.", extra="ray"
+        ) from error
+    return ray
+
+
+@contextmanager
+def ray_session(cpus: float) -> Generator[Any, None, None]:
+    """Have a cluster: the one that is there, that of ``RAY_ADDRESS``, else one on this machine.
+
+    Args:
+        cpus: Processors that the workers ask for; a cluster made here counts at least as many.
+
+    Yields:
+        The package ``ray``.
+    """
+    ray = import_ray()
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors arrive as ours
+    if ray.is_initialized():
+        yield ray
+        return
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        how: dict[str, Any] = {"address": address}
+    else:
+        count = max(describe_runtime().cpu_count, int(-(-cpus // 1)))
+        how = {"address": "local", "num_cpus": count, "object_store_memory": _OBJECT_STORE_BYTES}
+        how |= {"include_dashboard": False}
+    ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
+    try:
+        yield ray
+        _wait_for_workers(ray)
+    finally:
+        ray.shutdown()
+
+
+def _wait_for_workers(ray: Any) -> None:
+    """Wait until the workers have torn their stages down and given their processors back."""
+    total, until = ray.cluster_resources().get("CPU"), time.monotonic() + _FAREWELL_S
+    while ray.available_resources().get("CPU") != total and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def worker_environment() -> dict[str, str]:
+    """What workers need in their environment to import what this process imports."""
+    root = str(Path(workbench.__file__).parents[1])
+    paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}

@@ -1,0 +1,220 @@
+"""Stages that keep what came out: in a store, in Parquet files, in shards."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.engine.loop import chunks
+from workbench.errors import StageError
+from workbench.files import write_file
+from workbench.stages.base import ProcessingStage
+from workbench.stages.tasks import ImageObject, Task, content_key
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from workbench.engine.store import VectorStore
+
+__all__ = ["WriteParquetStage", "WriteStoreStage", "WriteWebDatasetStage"]
+
+
+class WriteStoreStage(ProcessingStage[Task, Task]):
+    """Keeps the vectors of a batch in an embedding store, in one commit.
+
+    Args:
+        store: The folder of the store, or an ``EmbeddingStore``.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+        self._opened: VectorStore | None = None
+
+    def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
+        """Open the store."""
+        from workbench.engine.store import open_store
+
+        self._opened = open_store(self.store)
+
+    def process(self, task: Task) -> Task:
+        """Write the items that have a vector and a clip.
+
+        Args:
+            task: A batch that ``EmbedStage`` embedded.
+
+        Returns:
+            The same task.
+        """
+        from workbench.engine.clip_ids import stored_id
+
+        by_id = {
+            stored_id(item.metadata["clip"]): item
+            for item in task.data
+            if item.embedding is not None and "clip" in item.metadata
+        }
+        if not by_id:
+            return task
+        if self._opened is None:
+            raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        if task.space is None:
+            raise StageError(f"{task!r} does not say which space its vectors live in; EmbedStage does.")
+        self._opened.put(
+            task.space,
+            list(by_id),
+            np.stack([item.embedding for item in by_id.values()]),
+            clips=[item.metadata["clip"] for item in by_id.values()],
+            provenance=task.provenance,
+        )
+        return task
+
+
+class WriteParquetStage(ProcessingStage[Task, Task]):
+    """Writes one Parquet file for each batch. The same batch has the same name: a second run replaces it.
+
+    The columns: ``id``, ``path``, ``start_s``, ``stop_s``, ``embedding`` (float32, D numbers, null where
+    there is none), ``model_id``, ``revision``, ``space``, and ``scores`` and ``errors`` as JSON.
+
+    Args:
+        folder: Where to; made when it is not there.
+
+    Example:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from workbench.stages import ImageBatch, ImageObject
+        >>> folder = tempfile.mkdtemp()
+        >>> item = ImageObject("a.png", "a", embedding=np.ones(2, np.float32), scores={"red": 0.5})
+        >>> done = WriteParquetStage(folder).process(ImageBatch(data=[item]))
+        >>> pd.read_parquet(folder)[["id", "scores"]].values.tolist()
+        [['a', '{"red": 0.5}']]
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self.folder = str(folder)
+
+    def process(self, task: Task) -> Task:
+        """Write the items, also those with errors; a batch without items writes nothing.
+
+        Args:
+            task: A batch at any stage.
+
+        Returns:
+            The same task.
+        """
+        import pyarrow.parquet as pq
+
+        if task.data:
+            path = _in_folder(self.folder, f"{content_key(task)}.parquet")
+            table = _table(task)
+            write_file(path, lambda part: pq.write_table(table, part))
+        return task
+
+
+class WriteWebDatasetStage(ProcessingStage[Task, Task]):
+    """Writes the pictures of batches into WebDataset shards, as PNG with their metadata as JSON.
+
+    A shard is named by its content and written whole or not at all: a second run replaces it.
+
+    Args:
+        folder: Where to; made when it is not there.
+        images_per_tar: Most samples in a shard. A batch fills its own shards: batches are never mixed.
+
+    Example:
+        >>> import tempfile
+        >>> from workbench.media.shards import read_shard
+        >>> from workbench.stages import ImageBatch, ImageObject
+        >>> folder = tempfile.mkdtemp()
+        >>> item = ImageObject(image_id="a", image_data=np.zeros((2, 2, 3), np.uint8))
+        >>> done = WriteWebDatasetStage(folder).process(ImageBatch(data=[item]))
+        >>> [sorted(one.parts) for one in read_shard(done._metadata["shards"][0])]
+        [['json', 'png']]
+    """
+
+    def __init__(self, folder: Any, images_per_tar: int = 1000) -> None:
+        self.folder = str(folder)
+        self.images_per_tar = images_per_tar
+
+    def process(self, task: Task) -> Task:
+        """Write the images that have pixels; the paths are in the batch's ``_metadata["shards"]``.
+
+        Args:
+            task: A decoded batch of images.
+
+        Returns:
+            The same task.
+        """
+        images = [
+            (f"{place:06}", item)
+            for place, item in enumerate(task.data)
+            if isinstance(item, ImageObject) and item.image_data is not None
+        ]
+        name, shards = content_key(task), []
+        for number, part in enumerate(chunks(images, self.images_per_tar)):
+            path = _in_folder(self.folder, f"{name}-{number:05}.tar")
+            write_file(path, lambda beside, part=part: _write_shard(beside, part))
+            shards.append(str(path))
+        task._metadata["shards"] = shards  # noqa: SLF001 - the field for what belongs to the batch
+        return task
+
+
+def _in_folder(folder: str, name: str) -> Path:
+    """The path of a file in a folder, which is made."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder) / name
+
+
+def _table(task: Task) -> "pa.Table":
+    """Write a batch as a table; its types do not depend on what is in it."""
+    import pyarrow as pa
+
+    space = task.space
+    rows = [
+        {
+            "id": _text(getattr(item, "video_id", "") or getattr(item, "image_id", "")),
+            "path": _text(getattr(item, "video_path", "") or getattr(item, "image_path", "")),
+            "start_s": getattr(item, "start_s", None),
+            "stop_s": getattr(item, "stop_s", None),
+            "embedding": None if item.embedding is None else np.asarray(item.embedding, np.float32),
+            "model_id": space.model_id if space else "",
+            "revision": space.revision if space else "",
+            "space": space.key if space else "",
+            "scores": json.dumps(item.scores),
+            "errors": json.dumps(item.errors),
+        }
+        for item in task.data
+    ]
+    kinds = {"start_s": pa.float64(), "stop_s": pa.float64(), "embedding": pa.list_(pa.float32())}
+    return pa.Table.from_pylist(rows, pa.schema([(name, kinds.get(name, pa.string())) for name in rows[0]]))
+
+
+def _text(value: Any) -> str:
+    """Write a name so that every file format can hold it."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _write_shard(path: Path, images: list[tuple[str, ImageObject]]) -> None:
+    """Write the samples of one shard; the same samples give the same bytes."""
+    with tarfile.open(path, "w") as tar:
+        for key, item in images:
+            facts = {"id": item.image_id, "path": item.image_path, "scores": item.scores}
+            facts |= {name: value for name, value in item.metadata.items() if _is_plain(value)}
+            for suffix, content in (("png", _png(item)), ("json", json.dumps(facts).encode())):
+                info = tarfile.TarInfo(f"{key}.{suffix}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+
+
+def _png(item: ImageObject) -> bytes:
+    """Write an image without loss."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(item.image_data)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON can hold a value as it is."""
+    return value is None or isinstance(value, str | int | float | bool)
