@@ -9,6 +9,8 @@ from contextlib import contextmanager
 # What stands on an import line of the seeds -> where it stands here.
 IMPORTS = {
     "nemo_curator.models.base": "models.base",
+    "nemo_curator.stages.base": "workbench.stages.base",
+    "nemo_curator.tasks": "workbench.stages",
     "inference_models.developer_tools": "models.developer_tools",
     "inference_models.utils.imports": "models.registry",
     "inference_models": "models",
@@ -198,8 +200,59 @@ def from_pretrained(cls, model_name_or_path: str, **kwargs):
     return cls(weights_path=weights_path, config_path=config_path, **kwargs)
 """
 
+CUSTOM_STAGE = """
+from dataclasses import dataclass
+import numpy as np
+import torch
+from nemo_curator.stages.base import ProcessingStage
+from nemo_curator.tasks import ImageBatch
+
+@dataclass
+class MyCustomEmbeddingStage(ProcessingStage[ImageBatch, ImageBatch]):
+    model_path: str
+    batch_size: int = 32
+    num_gpus_per_worker: float = 0.25
+    _name: str = "my_custom_embedding"
+
+    def setup(self, worker_metadata=None):
+        # Load your custom model
+        self.model = self.load_my_model(self.model_path)
+       \x20
+    def load_my_model(self, model_path):
+        # Implement your model loading logic
+        # Return a callable that takes image data and returns embeddings
+        pass
+       \x20
+    def process(self, task: ImageBatch) -> ImageBatch:
+        # Process images in batches
+        for i in range(0, len(task.data), self.batch_size):
+            batch = task.data[i:i + self.batch_size]
+           \x20
+            # Extract image data
+            images = [img.image_data for img in batch]
+           \x20
+            # Generate embeddings using your model
+            embeddings = self.model(images)
+           \x20
+            # Store embeddings in ImageObjects
+            for j, img_obj in enumerate(batch):
+                img_obj.embedding = embeddings[j]
+               \x20
+        return task
+"""
+
+USAGE = """
+# Usage in pipeline
+pipeline.add_stage(MyCustomEmbeddingStage(
+    model_path="/path/to/my/model",
+    batch_size=16,
+    num_gpus_per_worker=0.5,
+))
+"""
+
 BLOCKS = {
     "000": (MY_MODEL, INTERFACE),
+    "001": (CUSTOM_STAGE, USAGE),
     "003": (DETECTOR, STANDALONE, TABLE, ENTRY, CONTENTS),
 }
 
