@@ -57,7 +57,9 @@ def make_clips(folder: Path, count: int, seconds: int) -> Any:
         if number < DISTINCT:
             write_clip(path, number, seconds)
         else:
-            path.write_bytes((folder / f"{number % DISTINCT:04}.mp4").read_bytes() + number.to_bytes(8, "big"))
+            path.write_bytes(
+                (folder / f"{number % DISTINCT:04}.mp4").read_bytes() + number.to_bytes(8, "big")
+            )
     return load_clips(folder)
 
 

@@ -1,10 +1,15 @@
 """Which moments of a clip stand for it. Arithmetic only: no file is opened here."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import InvalidClipError, InvalidParameterError
+
+SHORTEST_S = 0.001  # stores tell spans apart by the millisecond
+_HAIR = 1e-9  # what sums of floats are off by
 
 
 def frame_times(start_s: float, stop_s: float, num_frames: int) -> np.ndarray:
@@ -67,6 +72,60 @@ def frame_indices(num_available: int, num_frames: int) -> np.ndarray:
         )
     # Integers all the way: floats would be off by one for some N and T.
     return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_available // (2 * num_frames)
+
+
+def window_spans(
+    start_s: float, stop_s: float, length_s: float, stride_s: float | None = None
+) -> list[tuple[float, float]]:
+    """Cut a stretch of time into windows.
+
+    Windows begin every ``stride_s`` until one reaches the end; that one is cut there, and left out
+    when less than half of it remains, unless it is the only one.
+
+    Args:
+        start_s: Start of the stretch in seconds.
+        stop_s: Its end, itself not included.
+        length_s: Seconds in a window, at least 0.001.
+        stride_s: Seconds from one start to the next, at least 0.001; None is ``length_s``.
+
+    Returns:
+        Start and end of each window; none for a stretch without length.
+
+    Raises:
+        InvalidParameterError: If length or stride is no finite number of at least a millisecond.
+
+    Example:
+        >>> window_spans(0.0, 10.0, 4.0)
+        [(0.0, 4.0), (4.0, 8.0), (8.0, 10.0)]
+        >>> window_spans(0.0, 10.0, 4.0, 2.0)
+        [(0.0, 4.0), (2.0, 6.0), (4.0, 8.0), (6.0, 10.0)]
+    """
+    stride_s = length_s if stride_s is None else stride_s
+    for name, value in (("length_s", length_s), ("stride_s", stride_s)):
+        check_seconds(name, value)
+    if not start_s < stop_s < math.inf:
+        return []
+    whole_s = stop_s - start_s
+    to_end = math.ceil((whole_s - length_s) / stride_s - _HAIR) + 1
+    count = max(1, min(to_end, math.ceil(whole_s / stride_s - _HAIR)))
+    starts = [start_s + number * stride_s for number in range(count)]
+    if count > 1 and stop_s - starts[-1] < length_s / 2 - _HAIR:
+        starts.pop()
+    return [(start, min(start + length_s, stop_s)) for start in starts]
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Refuse what is no finite number of seconds of at least a millisecond.
+
+    Raises:
+        InvalidParameterError: Naming what came.
+    """
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not SHORTEST_S <= value < math.inf:
+        raise InvalidParameterError(
+            f"{name} is {value!r}; it is a number of seconds of at least {SHORTEST_S}.",
+            next_step="clips.windows(8.0, 4.0) makes windows of 8 seconds that overlap by half.",
+        )
 
 
 @dataclass(frozen=True)
