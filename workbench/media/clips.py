@@ -180,7 +180,7 @@ class ClipSet(Sequence[Clip]):
         Example:
             >>> from workbench.media.samples import sample_clips
             >>> sample_clips()[:1].windows(1.0).keys
-            ['black-star-still.mp4@0.0-1.0', 'black-star-still.mp4@1.0-2.0']
+            ['black-star-still.mp4@0.0-1.0', 'black-star-still.mp4@1.0-1.5']
         """
         for name, value in (("length_s", length_s), ("stride_s", length_s if stride_s is None else stride_s)):
             check_seconds(name, value)
