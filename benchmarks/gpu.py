@@ -2,9 +2,9 @@
 
     python -m benchmarks.gpu [--clips 192] [--seconds 4] [--batch-size auto]
 
-CLIP ViT-L/14 with random weights over 720p H.264 clips that are made here. The busy share is the pace of a whole
-run, from files to vectors, over the pace of the model alone on pictures that are already in memory.
-Exit code 1 when the share is below 0.90 in float32, or a vector is further than a cosine of 0.999 from the CPU's.
+CLIP ViT-L/14 with random weights over 720p H.264 clips that are made here. The busy share is the pace of a
+whole run, from files to vectors, over the pace of the model alone on pictures that are already in memory.
+Exit code 1 when the share is below 0.90 in float32, or a vector's cosine to the CPU's is below 0.999.
 """
 
 import argparse
@@ -89,8 +89,9 @@ def busy_share(home: Path, clips: Any, dtype: str, batch_size: Any) -> float:
     pace = statistics.median(run.stats.rate for run in runs)
     spent = runs[-1].stats
     print(
-        f"{dtype} ({getattr(model, 'dtype', '')}): {pace:.1f} clips/s end to end, {alone:.1f} the model alone: "
-        f"busy {pace / alone:.2f}; decode {spent.decode_s:.1f} s, preprocess {spent.preprocess_s:.1f} s over "
+        f"dtype {dtype} ({model.dtype}: {model.dtype_reason}): {pace:.1f} clips/s end to end, "
+        f"{alone:.1f} the model alone, busy {pace / alone:.2f}; "
+        f"decode {spent.decode_s:.1f} s, preprocess {spent.preprocess_s:.1f} s over "
         f"the workers, model {spent.model_s:.1f} s of {spent.seconds:.1f} s"
     )
     model.unload()

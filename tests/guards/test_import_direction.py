@@ -25,7 +25,7 @@ ONLY = {
     "lancedb": (r"workbench/store/tables\.py", "Read and write vectors through EmbeddingStore."),
     "matplotlib": (r"workbench/plots\.py", "Draw in workbench/plots.py: arrays in, Figure out."),
     "typer": (
-        r"workbench/(cli|new_model|\w+_commands?)\.py",
+        r"workbench/(cli|options|new_model|\w+_commands?)\.py",
         "Keep the command line in workbench/cli.py.",
     ),
 }

@@ -51,7 +51,7 @@ def embed(
             when memory runs out.
         num_frames: T, the frames taken of each clip; None takes what the model wants.
         progress: Whether to show a progress line, in a notebook or a terminal.
-        workers: Threads that decode; None takes one per CPU core, at most 4.
+        workers: Threads that decode; None takes one per CPU core, at most 4 unless an accelerator computes.
 
     Returns:
         The vectors, aligned with ``.keys``.
@@ -127,7 +127,7 @@ def submit_embed(
             num_frames=num_frames or adapted.num_frames,
             store=kept,
             sizer=BatchSizer(batch_size, device=adapted.device),
-            workers=workers or default_workers(),
+            workers=workers or default_workers(adapted.device),
             stop=stop,
             on_change=job.tell,
             at_end=_unload_of(adapted.model) if isinstance(model, str) else lambda: None,
@@ -148,10 +148,17 @@ def _unload_of(model: Any) -> Callable[[], object]:
     return unload if callable(unload) else lambda: None
 
 
-def default_workers() -> int:
-    """Threads that decode: one per CPU core that this process may use, at most 4."""
+def default_workers(device: str = "cpu") -> int:
+    """Threads that decode: one per CPU core that this process may use.
+
+    Args:
+        device: Where the model computes; on the CPU there are at most 4, which share it with the model.
+
+    Returns:
+        Their number.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(4, cores or 1)
+    return min(4 if device.startswith("cpu") else 32, cores or 1)
 
 
 def _check_count(name: str, value: int | None) -> None:

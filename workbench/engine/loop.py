@@ -1,7 +1,7 @@
 """THE batch loop: items are prepared in threads ahead of the batches, in order, in bounded memory.
 
 It knows neither clips nor models: ``prepare`` turns one item into what the batch step takes,
-``forward`` turns a list of those into rows.
+``start`` begins to turn a list of those into rows.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from workbench.engine.sizing import BatchSizer, is_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
+Finish = Callable[[], np.ndarray]  # waits for a step that was started, and gives its rows
 
 
 class StopSignal:
@@ -129,28 +130,33 @@ def prefetch(
 def run_batches(
     items: Iterable[T],
     prepare: Callable[[T], Prepared[T]],
-    forward: Callable[[list[Any]], np.ndarray],
+    start: Callable[[list[Any]], Finish],
     *,
     sizer: BatchSizer,
     workers: int,
     stop: StopSignal,
+    overlap: bool = False,
 ) -> Iterator[Batch[T] | Prepared[T]]:
     """Prepare items and compute their rows, batch by batch.
 
     Args:
         items: What to compute rows for.
         prepare: Turns one item into a ``Prepared``, in a worker thread.
-        forward: Turns the values of some items into as many rows; called in this thread.
+        start: Starts to turn the values of some items into as many rows, in this thread; returns what
+            waits for them.
         sizer: Decides how many items make a batch, and learns from each.
         workers: Threads for ``prepare``.
         stop: Ends the run after the batch that is being computed.
+        overlap: Whether the next batch is started before the rows of one are waited for: keeps an
+            accelerator busy, and holds two batches in its memory.
 
     Yields:
         A ``Batch`` for good items, in order; a ``Prepared`` with its problem for each other one.
     """
     prepared = prefetch(items, prepare, workers=workers, ahead=lambda: sizer.ahead(workers), stop=stop)
+    steps: _Steps[T] = _Steps(start, sizer, stop, overlap=overlap)
     waiting: list[Prepared[T]] = []
-    with contextlib.closing(prepared):
+    with contextlib.closing(steps), contextlib.closing(prepared):
         for one in prepared:
             if one.problem:
                 yield one
@@ -158,46 +164,77 @@ def run_batches(
             sizer.saw(one.value)
             waiting.append(one)
             if len(waiting) >= sizer.size:
-                yield from _steps(waiting, forward, sizer, stop)
+                yield from steps.through(waiting)
                 waiting = []
-    yield from _steps(waiting, forward, sizer, stop)
+        yield from steps.through(waiting)
+        yield from steps.landed()
 
 
-def _steps(
-    waiting: Sequence[Prepared[T]],
-    forward: Callable[[list[Any]], np.ndarray],
-    sizer: BatchSizer,
-    stop: StopSignal,
-) -> Iterator[Batch[T]]:
-    """Compute the waiting items in one step, or in several when memory runs out."""
-    queue = deque(waiting)
-    while queue and not stop.is_set:
-        part = list(islice(queue, sizer.size))
-        began = time.perf_counter()
-        rows = _try_forward(forward, [one.value for one in part], sizer)
-        if rows is None:
-            continue
-        model_s = time.perf_counter() - began
-        sizer.took(len(part), model_s)
-        for _ in part:
-            queue.popleft()
-        yield Batch([_emptied(one) for one in part], rows, model_s)
+class _Steps(Generic[T]):
+    """The steps of a run: one is computed at a time, or one while the next is already started."""
 
+    def __init__(
+        self, start: Callable[[list[Any]], Finish], sizer: BatchSizer, stop: StopSignal, *, overlap: bool
+    ) -> None:
+        self._start = start
+        self._sizer = sizer
+        self._stop = stop
+        self._waiter = ThreadPoolExecutor(1, thread_name_prefix="workbench-wait") if overlap else None
+        self._started: tuple[list[Prepared[T]], Callable[[], tuple[np.ndarray, float]], float] | None = None
+        self._ended = 0.0
 
-def _try_forward(
-    forward: Callable[[list[Any]], np.ndarray], values: list[Any], sizer: BatchSizer
-) -> np.ndarray | None:
-    """Compute one step; None when memory ran out and a smaller step may fit."""
-    try:
-        return forward(values)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error) or not sizer.shrink(len(values)):
-            raise
-    # Outside the handler: the exception held the frames of the failed call, and their memory with them.
-    cuda = getattr(sys.modules.get("torch"), "cuda", None)
-    if cuda is not None and cuda.is_available():
-        cuda.empty_cache()
-    return None
+    def through(self, waiting: Sequence[Prepared[T]]) -> Iterator[Batch[T]]:
+        """Compute the waiting items in one step, or in several when memory runs out."""
+        queue = deque(waiting)
+        while queue and not self._stop.is_set:
+            part = list(islice(queue, self._sizer.size))
+            began = time.perf_counter()
+            finish = self._try([one.value for one in part])
+            yield from self.landed()  # also when memory ran out: what it holds is free then
+            if finish is None:
+                continue
+            for _ in part:
+                queue.popleft()
+            self._started = ([_emptied(one) for one in part], self._timed(finish), began)
+            if self._waiter is None:
+                yield from self.landed()
+
+    def landed(self) -> Iterator[Batch[T]]:
+        """Wait for the step that was started, if there is one."""
+        if self._started is None:
+            return
+        (items, finish, began), self._started = self._started, None
+        rows, ended = finish()
+        model_s = ended - max(began, self._ended)  # the device computes one step after the other
+        self._ended = ended
+        self._sizer.took(len(items), model_s)
+        yield Batch(items, rows, model_s)
+
+    def close(self) -> None:
+        """Let go of the thread that waits; a step that is being computed is left to itself."""
+        if self._waiter is not None:
+            self._waiter.shutdown(wait=False)
+
+    def _timed(self, finish: Finish) -> Callable[[], tuple[np.ndarray, float]]:
+        """Wait for a step, in a thread where steps overlap: so it is known when it ended."""
+
+        def timed() -> tuple[np.ndarray, float]:
+            return finish(), time.perf_counter()
+
+        return timed if self._waiter is None else self._waiter.submit(timed).result
+
+    def _try(self, values: list[Any]) -> Finish | None:
+        """Start one step; None when memory ran out and a smaller step may fit."""
+        try:
+            return self._start(values)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or not self._sizer.shrink(len(values)):
+                raise
+        # Outside the handler: the exception held the frames of the failed call, and their memory with them.
+        cuda = getattr(sys.modules.get("torch"), "cuda", None)
+        if cuda is not None and cuda.is_available():
+            cuda.empty_cache()
+        return None
 
 
 def _emptied(one: Prepared[T]) -> Prepared[T]:

@@ -96,10 +96,11 @@ class EmbedRun:
         outcomes = run_batches(
             missing,
             self._prepare,
-            self.model.embed_items,
+            self.model.start_items,
             sizer=self._sizer,
             workers=self._workers,
             stop=self._stop,
+            overlap=not self.model.device.startswith("cpu"),
         )
         for outcome in outcomes:
             if isinstance(outcome, Batch):

@@ -1,11 +1,14 @@
 """The shared model over towers that one can compute by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from models.base import EmbeddingSpace, TextImageEmbeddingModel, VideoTextEmbeddingModel
 from models.conformance import check_model
+from models.encoders import image_encoder
 from models.encoders.dual_encoder import DualEncoderModel, EncoderParts, Towers
 from models.encoders.image_encoder import torch_dtype
 from models.encoders.preprocessing import ImagePreprocessing
@@ -207,3 +210,49 @@ def test_rows__can_be_trained_on(model):
 def test_torch_dtype__refuses_others(name):
     with pytest.raises(InvalidParameterError, match="bfloat16"):
         torch_dtype(name)
+
+
+def test_embed_preprocessed_async__gives_the_same_rows_later(model):
+    clips = [model.preprocess_clip(plain(200, 10, 10, 3)), model.preprocess_clip(plain(0, 0, 90))]
+    pending = model.embed_preprocessed_async(clips)
+    assert model.parts.towers.passes == [4]
+    assert torch.equal(pending.result(), model.embed_preprocessed(clips))
+
+
+def test_embed_preprocessed_async__respects_a_batch_step_of_a_subclass():
+    class Doubled(DualEncoderModel):
+        def embed_preprocessed(self, batch):
+            return -super().embed_preprocessed(batch)
+
+    own = Doubled.from_parts(parts())
+    clips = [own.preprocess_clip(plain(200, 10, 10))]
+    assert torch.equal(own.embed_preprocessed_async(clips).result(), own.embed_preprocessed(clips))
+
+
+def test_embed_preprocessed_async__raises_at_once_for_an_empty_batch(model):
+    with pytest.raises(ModelInputError, match="nothing to embed"):
+        model.embed_preprocessed_async([])
+
+
+def test_passes__are_larger_on_an_accelerator(model, monkeypatch):
+    clips = [model.preprocess_clip(plain(1, 2, 3, 20))]
+    model.embed_preprocessed(clips)
+    model.device = "cuda:0"
+    monkeypatch.setattr(image_encoder, "send", lambda parts, device: torch.cat(parts))
+    model.embed_preprocessed(clips)
+    assert model.parts.towers.passes == [16, 4, 20]
+
+
+def test_compile__is_asked_of_towers_that_can():
+    class Compiles(ColourTowers):
+        asked = 0
+
+        def compile(self):
+            self.asked += 1
+
+    class Made(DualEncoderModel):
+        def _load(self, folder):
+            return replace(parts(), towers=Compiles())
+
+    assert Made.from_pretrained("x", compile=True).parts.towers.asked == 1
+    assert Made.from_pretrained("x").parts.towers.asked == 0

@@ -3,7 +3,15 @@ import json
 import pytest
 
 from models.errors import CorruptedModelPackageError
-from models.packaging.manifest import MANIFEST_NAME, file_sha256, is_safe_path, read_manifest, save_manifest
+from models.packaging.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    PackageFile,
+    file_sha256,
+    is_safe_path,
+    read_manifest,
+    save_manifest,
+)
 
 GOOD = {
     "schema": 1,
@@ -114,3 +122,14 @@ def test_is_safe_path__outside_somewhere(path):
 def test_file_sha256__known_value(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     assert file_sha256(tmp_path / "f").startswith("ba7816bf8f01cfea")
+
+
+def test_package_hash__changes_with_a_file_and_not_with_their_order():
+    files = (PackageFile("a", 1, "0" * 64), PackageFile("b", 1, "1" * 64))
+    fields = dict.fromkeys(("model_id", "revision", "architecture", "task_type", "backend"), "x")
+    first = Manifest(**fields, files=files)
+    assert len(first.package_hash) == 64
+    assert Manifest(**{**fields, "model_id": "y"}, files=files[::-1]).package_hash == first.package_hash
+    renamed = Manifest(**fields, files=(files[0], PackageFile("c", 1, "1" * 64)))
+    assert renamed.package_hash != first.package_hash
+    assert Manifest(**fields, files=(PackageFile("a", 1, ""),)).package_hash == ""

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from models.errors import InvalidParameterError
+from models.pending import Pending
 from tests.fakes import MeanColorModel, MotionModel, plain_clip
 from workbench.engine.adapter import adapt, load_if_named
+from workbench.errors import ModelOutputError
 
 
 class Duck:
@@ -93,3 +95,35 @@ def test_embed_items__gradients_are_cut():
     rows = adapt(Trained()).embed_items([plain_clip("red")])
     assert rows.dtype == np.float32
     assert rows.tolist() == [[1, 0, 0, 0]]
+
+
+def test_start_items__the_rows_are_waited_for_later():
+    waited = []
+
+    class Slow(MeanColorModel):
+        def embed_preprocessed_async(self, batch):
+            rows = self.embed_preprocessed(batch)
+            return Pending(lambda: waited.append(len(batch)) or rows)
+
+    model = adapt(Slow())
+    items = [model.preprocess(plain_clip(color)) for color in ("red", "blue")]
+    first, second = model.start_items(items), model.start_items(items[:1])
+    assert waited == []
+    assert second().shape == (1, 4)
+    np.testing.assert_array_equal(first(), adapt(MeanColorModel()).embed_items(items))
+    assert waited == [1, 2]
+
+
+def test_start_items__of_an_object_that_only_looks_like_a_model():
+    assert adapt(Duck()).start_items([plain_clip("red")])().tolist() == [[1.0]]
+
+
+def test_start_items__what_is_wrong_with_the_rows_is_raised_when_they_are_asked_for():
+    class Wrong(MeanColorModel):
+        def embed_preprocessed(self, batch):
+            return 2 * super().embed_preprocessed(batch)
+
+    model = adapt(Wrong())
+    finish = model.start_items([model.preprocess(plain_clip("red"))])
+    with pytest.raises(ModelOutputError, match="length 1"):
+        finish()

@@ -61,7 +61,7 @@ def test_run_batches__a_problem_in_the_middle_splits_nothing():
         run_batches(
             range(6),
             prepare,
-            lambda values: np.array(values)[:, None],
+            lambda values: lambda: np.array(values)[:, None],
             sizer=BatchSizer(3),
             workers=2,
             stop=StopSignal(),
@@ -77,9 +77,70 @@ def test_run_batches__prepared_values_are_let_go():
     outcomes = run_batches(
         range(4),
         lambda i: Prepared(i, value=np.zeros(9)),
-        lambda values: np.zeros((len(values), 1)),
+        lambda values: lambda: np.zeros((len(values), 1)),
         sizer=BatchSizer(2),
         workers=1,
         stop=StopSignal(),
     )
     assert all(one.value is None for batch in outcomes for one in batch.items)
+
+
+class Accelerator:
+    """Starts steps and notes in which order they were started and waited for; two at once are too much."""
+
+    def __init__(self, most_items=99):
+        self.log = []
+        self.most_items = most_items
+        self.held = 0
+
+    def start(self, values):
+        if self.held + len(values) > self.most_items:
+            raise MemoryError
+        self.held += len(values)
+        self.log.append(("start", values[0]))
+
+        def finish():
+            self.held -= len(values)
+            self.log.append(("wait", values[0]))
+            return np.array(values, float)[:, None]
+
+        return finish
+
+    def rows(self, *, overlap, batch_size=2, count=6):
+        outcomes = run_batches(
+            range(count),
+            lambda i: Prepared(i, value=i),
+            self.start,
+            sizer=BatchSizer(batch_size),
+            workers=1,
+            stop=StopSignal(),
+            overlap=overlap,
+        )
+        return [row for batch in outcomes for row in batch.rows.ravel().tolist()]
+
+
+def test_run_batches__overlapping_starts_the_next_step_before_it_takes_the_rows_of_one():
+    device, log = Accelerator(), []
+    outcomes = run_batches(
+        range(6),
+        lambda i: Prepared(i, value=i),
+        lambda values: log.append(values[0]) or device.start(values),
+        sizer=BatchSizer(2),
+        workers=1,
+        stop=StopSignal(),
+        overlap=True,
+    )
+    assert next(outcomes).rows.ravel().tolist() == [0, 1]
+    assert log == [0, 2]
+    assert [row for batch in outcomes for row in batch.rows.ravel().tolist()] == [2, 3, 4, 5]
+
+
+def test_run_batches__without_overlap_a_step_is_waited_for_at_once():
+    device = Accelerator()
+    assert device.rows(overlap=False) == [0, 1, 2, 3, 4, 5]
+    assert [kind for kind, _ in device.log] == ["start", "wait"] * 3
+
+
+def test_run_batches__overlapping_and_out_of_memory_loses_nothing():
+    device = Accelerator(most_items=4)
+    assert device.rows(overlap=True, batch_size=4, count=9) == list(range(9))
