@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import ClipDecodeError, InvalidClipError
+from workbench.errors import ClipDecodeError
 from workbench.media.container import OpenVideo, open_video
 from workbench.media.files import media_file
 from workbench.media.frames import Frames, MediaInfo
 from workbench.media.images import shrunk
 from workbench.media.names import display_name
-from workbench.media.onepass import StrangeFileError, decode_fast
 from workbench.media.orientation import may_be_turned, rotation_degrees
-from workbench.media.packets import Collector, FrameReader, PacketReader, TimesRunBackError
+from workbench.media.packets import FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
+from workbench.media.spans import frames_of_spans
 
 _SMALL_FILE_BYTES = 2 << 20
 _LONGEST_BELIEVED_S = 4 * 3600.0  # a longer one is checked: damaged headers state years
@@ -104,15 +104,7 @@ def frames_at(
         >>> frames_at(sample_clips()[0].path, [0.0, 1.0]).data.shape[0]
         2
     """
-    path = Path(path)
-    times = np.asarray(times_s, dtype=np.float64)
-    if times.ndim != 1 or not len(times) or np.isnan(times).any():
-        raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {times_s!r}.")
-    try:
-        with open_video(path, threads) as video:
-            return decode_fast(video, times, video.container.size)
-    except (StrangeFileError, ClipDecodeError):
-        return decode_from_start(path, times, threads=threads)
+    return next(frames_of_spans(path, [times_s], threads=threads))
 
 
 def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
@@ -203,47 +195,6 @@ def _stretch(
         yield time_s, frame
     if before is not None:
         yield start_s, before
-
-
-def decode_from_start(path: Path, times_s: np.ndarray, *, threads: int | None = None) -> Frames:
-    """Do what `frames_at` does by decoding every frame until all moments have passed.
-
-    Slow and sure: damaged packets are passed over (the result's note says how many), missing
-    time stamps are counted on from the frame rate.
-    """
-    try:
-        frames = _decode_all(path, times_s, threads, by_dts=False)
-    except TimesRunBackError:
-        frames = _decode_all(path, times_s, threads, by_dts=True)
-    if frames is None:
-        raise ClipDecodeError(
-            f"{display_name(path)} is damaged: not a single frame could be decoded.",
-            next_step="Play it in another program, or leave it out.",
-        )
-    return frames
-
-
-def _decode_all(path: Path, times_s: np.ndarray, threads: int | None, *, by_dts: bool) -> Frames | None:
-    """Decode frame after frame until every moment has been passed; None if there is no frame."""
-    with open_video(path, threads) as video:
-        packets = PacketReader(video)
-        reader = FrameReader(video, packets, patient=by_dts, by_dts=by_dts)
-        wanted = packets.wanted_ticks(times_s)
-        waiting = list(range(len(wanted)))
-        answer, make = Collector(len(wanted)), PictureMaker()
-        shown = None
-        for tick, frame in reader:
-            if shown is not None:
-                passed = [place for place in waiting if wanted[place] < tick]
-                if passed:
-                    answer.put(passed, make(shown[1]), packets.seconds(shown[0]))
-                    waiting = [place for place in waiting if wanted[place] >= tick]
-            if not waiting:
-                break
-            shown = (tick, frame)
-        if shown is not None and waiting:
-            answer.put(waiting, make(shown[1]), packets.seconds(shown[0]))
-        return answer.frames(reader.note)
 
 
 def _first_matrix(path: Path) -> tuple[int, ...] | None:

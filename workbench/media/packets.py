@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import av.error
 import numpy as np
@@ -86,6 +86,17 @@ def shows_by_dts(video: "OpenVideo") -> bool:
     return video.container.format.name == "avi" and bool(video.stream.codec_context.has_b_frames)
 
 
+class StrangeFileError(Exception):
+    """Something in the file does not allow the fast way; decode it from the start."""
+
+
+def stamp(timed: "Packet | VideoFrame") -> int:
+    """Return the presentation time stamp of a packet or frame that has to have one."""
+    if timed.pts is None:
+        raise StrangeFileError("time stamps are missing")
+    return timed.pts
+
+
 class TimesRunBackError(Exception):
     """Presentation times are not in the order in which frames are shown, as in some AVI files."""
 
@@ -153,6 +164,22 @@ class FrameReader:
         if self._first_dts is None:
             self._first_dts = frame.dts
         return self._packets.start_tick + frame.dts - self._first_dts
+
+
+class Shown(NamedTuple):
+    """A frame with the places in an answer that show it.
+
+    Args:
+        places: Numbers of the moments it is on screen at.
+        frame: The frame as it is stored.
+        time_s: Its presentation time in seconds from the start.
+        note: What had been passed over until then.
+    """
+
+    places: list[int]
+    frame: "VideoFrame"
+    time_s: float
+    note: str = ""
 
 
 class Collector:

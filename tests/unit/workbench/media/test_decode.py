@@ -16,14 +16,13 @@ from make_data import (
 )
 
 from workbench.errors import ClipDecodeError, InvalidClipError, SourceNotFoundError, UnsupportedMediaError
-from workbench.media import onepass
 from workbench.media.decode import (
-    decode_from_start,
     frames_at,
     pictures_between,
     poster_at,
     probe,
 )
+from workbench.media.pixels import PictureMaker
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -50,10 +49,8 @@ def test_frames_at__order_and_repeats_are_kept(ramp: Path) -> None:
 
 def test_frames_at__converts_a_frame_wanted_twice_once(ramp: Path, monkeypatch) -> None:
     made = []
-    make = onepass.PictureMaker.__call__
-    monkeypatch.setattr(
-        onepass.PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame)
-    )
+    make = PictureMaker.__call__
+    monkeypatch.setattr(PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame))
     frames_at(ramp, [1.0, 1.01, 1.02, 2.0])
     assert len(made) == 2
 
@@ -160,13 +157,6 @@ def test_frames_at__name_that_is_not_utf_8(ramp: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
     shutil.copy(ramp, path)
     assert ramp_numbers(frames_at(path, [1.0]).data) == [10]
-
-
-def test_decode_from_start__equals_the_fast_way(ramp: Path) -> None:
-    times = np.array([2.0, 0.31, 0.32, 2.99])
-    fast, slow = frames_at(ramp, times), decode_from_start(ramp, times)
-    np.testing.assert_array_equal(fast.data, slow.data)
-    np.testing.assert_array_equal(fast.times_s, slow.times_s)
 
 
 def test_probe__facts(tmp_path: Path) -> None:
