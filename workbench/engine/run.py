@@ -1,7 +1,8 @@
 """One embedding run: from clips to rows, in whatever thread calls it."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,14 @@ from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore
 from workbench.engine.tally import Tally
+from workbench.engine.units import in_units
 from workbench.errors import InvalidClipError, MediaError
+from workbench.media.sampling import frame_times
 
 if TYPE_CHECKING:
     from workbench.engine.embeddings import Embeddings
     from workbench.media.clips import Clip
+    from workbench.media.frames import Frames
 
 # What may be wrong with one clip. Every other exception is a bug, here or in the model, and surfaces.
 CLIP_PROBLEMS = (MediaError, InvalidClipError, OSError)
@@ -94,7 +98,7 @@ class EmbedRun:
         """Do it."""
         missing = self._reuse()
         outcomes = run_batches(
-            missing,
+            self._units(missing),
             self._prepare,
             self.model.start_items,
             sizer=self._sizer,
@@ -138,18 +142,47 @@ class EmbedRun:
         self.tally.spend({"write_s": time.perf_counter() - began})
         return [place for place in places if ids[place] not in found]
 
-    def _prepare(self, place: int) -> Prepared[int]:
-        """Decode and preprocess one clip, in a worker thread."""
-        clip = self.clips[place]
+    def _units(self, places: list[int]) -> Iterator[list[int]]:
+        """Group windows of one film, in so many parts that every worker has one."""
+        share = -(-len(places) // self._workers)
+        return in_units(places, self.clips, lambda: min(share, self._sizer.together(self._workers)))
+
+    def _prepare(self, places: Sequence[int]) -> list[Prepared[int]]:
+        """Decode and preprocess clips, in a worker thread; of each the pixels go before the next."""
+        clips = [self.clips[place] for place in places]
+        problem = ""
+        done: list[Prepared[int]] = []
+        with contextlib.closing(self._decoded(clips)) as stream:
+            for place in places:
+                began = time.perf_counter()
+                problem = "The job was stopped." if self._stop.is_set else problem
+                frames = None
+                try:
+                    frames = None if problem else next(stream)
+                except CLIP_PROBLEMS as error:
+                    problem = str(error)  # of the file: what is left of it has the same
+                seconds = {"decode_s": time.perf_counter() - began}
+                done.append(
+                    self._preprocess(place, frames, seconds)
+                    if frames is not None
+                    else Prepared(place, problem=problem, seconds=seconds)
+                )
+                del frames  # else its pixels stay while the next are decoded
+        return done
+
+    def _decoded(self, clips: "Sequence[Clip]") -> "Generator[Frames]":
+        """Decode the frames of each clip: several are spans of one film and take one pass."""
+        if len(clips) == 1:
+            yield clips[0].frames(self._num_frames)
+            return
+        from workbench.media.spans import frames_of_spans
+
+        times = [frame_times(clip.start_s, clip.stop_s, self._num_frames) for clip in clips]
+        yield from frames_of_spans(clips[0].path, times)
+
+    def _preprocess(self, place: int, frames: "Frames", seconds: dict[str, float]) -> Prepared[int]:
+        """Turn the pixels of one clip into what the model takes."""
         began = time.perf_counter()
-        if self._stop.is_set:
-            return Prepared(place, problem="The job was stopped.")
-        try:
-            frames = clip.frames(self._num_frames)
-        except CLIP_PROBLEMS as error:
-            return Prepared(place, problem=str(error), seconds={"decode_s": time.perf_counter() - began})
-        decoded = time.perf_counter()
-        seconds = {"decode_s": decoded - began}
         if self._stop.is_set:
             return Prepared(place, problem="The job was stopped.")
         try:
@@ -157,8 +190,8 @@ class EmbedRun:
         except ModelInputError as error:
             return Prepared(place, problem=str(error), seconds=seconds)
         if getattr(frames, "note", ""):
-            self.notes[clip.key] = frames.note
-        seconds["preprocess_s"] = time.perf_counter() - decoded
+            self.notes[self.clips[place].key] = frames.note
+        seconds["preprocess_s"] = time.perf_counter() - began
         return Prepared(place, value, seconds=seconds, counts={"frames": len(frames.data)})
 
     def _take(self, batch: "Batch[int]") -> None:

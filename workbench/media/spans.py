@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -123,11 +123,9 @@ def _answers(left: deque[np.ndarray], stream: Iterator[Shown]) -> Iterator[Frame
             places = [place for place, its in zip(shown.places, owners, strict=True) if its == owner]
             spans[owner - done].put(places, shown, makers, pictures)
         while spans and spans[0].complete:
-            frames = spans.popleft().frames(shown.note)
             done += 1
             left.popleft()
-            if frames is not None:
-                yield frames
+            yield spans.popleft().frames(shown.note)
 
 
 class _Span:
@@ -137,12 +135,15 @@ class _Span:
         self._start = start
         self._collector = Collector(num_frames)
         self._make: PictureMaker | None = None
-        self.frames = self._collector.frames
 
     @property
     def complete(self) -> bool:
         """True when no frame is missing any more."""
         return self._collector.complete
+
+    def frames(self, note: str) -> Frames:
+        """Return the answer, once it is complete."""
+        return cast("Frames", self._collector.frames(note))
 
     def put(
         self,
