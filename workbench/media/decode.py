@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.errors import ClipDecodeError
+from workbench.errors import ClipDecodeError, InvalidParameterError
 from workbench.media.container import OpenVideo, open_video
 from workbench.media.files import media_file
 from workbench.media.frames import Frames, MediaInfo
@@ -26,6 +26,7 @@ from workbench.media.names import display_name
 from workbench.media.orientation import may_be_turned, rotation_degrees
 from workbench.media.packets import FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
+from workbench.media.sampling import rate_times
 from workbench.media.spans import frames_of_spans
 
 _SMALL_FILE_BYTES = 2 << 20
@@ -105,6 +106,39 @@ def frames_at(
         2
     """
     return next(frames_of_spans(path, [times_s], threads=threads))
+
+
+def sample_rates(
+    path: Path | str, rates_fps: Sequence[float], start_s: float = 0.0, stop_s: float | None = None
+) -> dict[float, Frames]:
+    """Sample a stretch of video at several rates, in one pass over it.
+
+    Args:
+        path: A local video file.
+        rates_fps: Pictures a second, each above 0 and at most 1000.
+        start_s: Start of the stretch, in seconds from the start of the video.
+        stop_s: End of the stretch in seconds, itself not included; None is the end of the video.
+
+    Returns:
+        For each rate r the frames on screen at start, start + 1/r, start + 2/r and so on.
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+        InvalidClipError: If the stretch has no length.
+        InvalidParameterError: If there is no rate, or one is no number in its range.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> frames = sample_rates(sample_clips()[0].path, [2, 8], stop_s=1.0)
+        >>> {rate: len(some) for rate, some in frames.items()}
+        {2: 2, 8: 8}
+    """
+    rates = list(dict.fromkeys(rates_fps))
+    stop_s = probe(path).duration_s if stop_s is None else stop_s
+    spans = [rate_times(start_s, stop_s, rate) for rate in rates]
+    if not spans:
+        raise InvalidParameterError("No rate was given.", next_step="Name one or more, such as [1, 4].")
+    return dict(zip(rates, frames_of_spans(path, spans, threads=None), strict=True))
 
 
 def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:

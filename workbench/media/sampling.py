@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.errors import InvalidClipError, InvalidParameterError
 
+HIGHEST_FPS = 1000
 SHORTEST_S = 0.001  # stores tell spans apart by the millisecond
 _HAIR = 1e-9  # what sums of floats are off by
 
@@ -72,6 +73,35 @@ def frame_indices(num_available: int, num_frames: int) -> np.ndarray:
         )
     # Integers all the way: floats would be off by one for some N and T.
     return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_available // (2 * num_frames)
+
+
+def rate_times(start_s: float, stop_s: float, rate_fps: float) -> np.ndarray:
+    """Choose moments at a rate: the start, and one every ``1 / rate_fps`` seconds before the end.
+
+    Args:
+        start_s: Start in seconds.
+        stop_s: End in seconds, itself not included.
+        rate_fps: Moments a second, above 0 and at most 1000.
+
+    Returns:
+        Increasing times in seconds, float64, at least one.
+
+    Raises:
+        InvalidClipError: If the stretch has no length.
+        InvalidParameterError: If the rate is no number in its range.
+
+    Example:
+        >>> rate_times(1.0, 2.0, 4)
+        array([1.  , 1.25, 1.5 , 1.75])
+    """
+    number = isinstance(rate_fps, int | float | np.number) and not isinstance(rate_fps, bool)
+    if not number or not 0 < rate_fps <= HIGHEST_FPS:
+        raise InvalidParameterError(
+            f"A rate is {rate_fps!r}; it is a number of pictures a second above 0, at most {HIGHEST_FPS}."
+        )
+    if not -math.inf < start_s < stop_s < math.inf:
+        raise InvalidClipError(f"Cannot sample [{start_s}, {stop_s}) s: a stretch needs start < stop.")
+    return start_s + np.arange(max(1, math.ceil((stop_s - start_s) * rate_fps - _HAIR))) / rate_fps
 
 
 def window_spans(

@@ -15,14 +15,23 @@ from make_data import (
     write_two_streams,
 )
 
-from workbench.errors import ClipDecodeError, InvalidClipError, SourceNotFoundError, UnsupportedMediaError
+from workbench.errors import (
+    ClipDecodeError,
+    InvalidClipError,
+    InvalidParameterError,
+    SourceNotFoundError,
+    UnsupportedMediaError,
+)
+from workbench.media import decode
 from workbench.media.decode import (
     frames_at,
     pictures_between,
     poster_at,
     probe,
+    sample_rates,
 )
 from workbench.media.pixels import PictureMaker
+from workbench.media.spans import frames_of_spans
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -157,6 +166,30 @@ def test_frames_at__name_that_is_not_utf_8(ramp: Path, tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))
     shutil.copy(ramp, path)
     assert ramp_numbers(frames_at(path, [1.0]).data) == [10]
+
+
+def test_sample_rates__in_one_pass(ramp: Path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        decode, "frames_of_spans", lambda *given, **more: asked.append(1) or frames_of_spans(*given, **more)
+    )
+    sampled = sample_rates(ramp, [1, 2.5, 100, 1], 0.55, 2.5)
+    assert asked == [1]
+    assert list(sampled) == [1, 2.5, 100]
+    assert ramp_numbers(sampled[1].data) == [5, 15]
+    assert ramp_numbers(sampled[2.5].data) == [5, 9, 13, 17, 21]
+    assert len(sampled[100]) == 195
+    assert ramp_numbers(sample_rates(ramp, [1])[1].data) == [0, 10, 20]
+
+
+def test_sample_rates__broken_requests(ramp: Path) -> None:
+    for rate in (0, -1, np.nan, np.inf, "2", True):
+        with pytest.raises(InvalidParameterError, match="pictures a second"):
+            sample_rates(ramp, [3, rate])
+    with pytest.raises(InvalidParameterError, match="No rate"):
+        sample_rates(ramp, [])
+    with pytest.raises(InvalidClipError, match="start < stop"):
+        sample_rates(ramp, [1], 2.0, 2.0)
 
 
 def test_probe__facts(tmp_path: Path) -> None:
