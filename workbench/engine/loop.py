@@ -254,11 +254,12 @@ class _Steps(Generic[T]):
         return timed if self._waiter is None else self._waiter.submit(timed).result
 
     def _try(self, values: list[Any]) -> Finish | None:
-        """Start one step; None when memory ran out and a smaller step may fit."""
+        """Start one step; None when memory ran out, and it may fit alone or in smaller steps."""
         try:
             return self._start(values)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or not self._sizer.shrink(len(values)):
+            alone = self._started is None  # else what is in flight may be what takes the room
+            if not is_out_of_memory(error) or (alone and not self._sizer.shrink(len(values))):
                 raise
         # Outside the handler: the exception held the frames of the failed call, and their memory with them.
         cuda = getattr(sys.modules.get("torch"), "cuda", None)
