@@ -1,4 +1,4 @@
-"""An index of a space, when one is asked for: faster at many millions of rows, and how much it misses is known."""
+"""An index of a space, when one is asked for: faster at many millions of rows; what it misses is known."""
 
 import json
 import time

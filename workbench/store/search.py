@@ -49,16 +49,16 @@ class SearchResult(Sequence[Hit]):
         hits: The clips.
         space: The space that was searched.
         searched: How many rows were compared.
-        index: The index that was asked, with its measured recall; None for an exact search.
+        by_index: The index that was asked, with its measured recall; None for an exact search.
     """
 
     def __init__(
-        self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int, index: "IndexReport | None" = None
+        self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int, by_index: "IndexReport | None" = None
     ) -> None:
         self.hits = list(hits)
         self.space = space
         self.searched = searched
-        self.index = index
+        self.by_index = by_index
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -81,7 +81,7 @@ class SearchResult(Sequence[Hit]):
     @property
     def caption(self) -> str:
         """How many clips were found among how many, and what an index may have missed."""
-        index = self.index
+        index = self.by_index
         missed = f"; by an index that finds {100 * index.recall:.1f} % of them" if index is not None else ""
         return f"{len(self)} of {self.searched:,} clips{missed}"
 

@@ -44,8 +44,8 @@ def test_search__by_index_says_its_recall_and_gives_the_scores_of_the_exact_one(
     assert [hit.score for hit in found] == pytest.approx([hit.score for hit in exact], abs=1e-5)
     assert f"{100 * report.recall:.1f} % of them" in repr(found)
     assert "%" not in repr(exact)
-    assert found.index == report
-    assert exact.index is None
+    assert found.by_index == report
+    assert exact.by_index is None
 
 
 def test_search__by_index_leaves_out_what_was_named(indexed):
