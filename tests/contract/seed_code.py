@@ -9,6 +9,9 @@ from contextlib import contextmanager
 # What stands on an import line of the seeds -> where it stands here.
 IMPORTS = {
     "nemo_curator.models.base": "models.base",
+    "nemo_curator.stages.base": "workbench.stages",
+    "nemo_curator.tasks": "workbench.stages",
+    "nemo_curator.image.embedders": "workbench.stages",
     "inference_models.developer_tools": "models.developer_tools",
     "inference_models.utils.imports": "models.registry",
     "inference_models": "models",
@@ -198,8 +201,73 @@ def from_pretrained(cls, model_name_or_path: str, **kwargs):
     return cls(weights_path=weights_path, config_path=config_path, **kwargs)
 """
 
+STAGE = """
+from dataclasses import dataclass
+import numpy as np
+import torch
+from nemo_curator.stages.base import ProcessingStage
+from nemo_curator.tasks import ImageBatch
+
+@dataclass
+class MyCustomEmbeddingStage(ProcessingStage[ImageBatch, ImageBatch]):
+    model_path: str
+    batch_size: int = 32
+    num_gpus_per_worker: float = 0.25
+    _name: str = "my_custom_embedding"
+
+    def setup(self, worker_metadata=None):
+        # Load your custom model
+        self.model = self.load_my_model(self.model_path)
+        
+    def load_my_model(self, model_path):
+        # Implement your model loading logic
+        # Return a callable that takes image data and returns embeddings
+        pass
+        
+    def process(self, task: ImageBatch) -> ImageBatch:
+        # Process images in batches
+        for i in range(0, len(task.data), self.batch_size):
+            batch = task.data[i:i + self.batch_size]
+            
+            # Extract image data
+            images = [img.image_data for img in batch]
+            
+            # Generate embeddings using your model
+            embeddings = self.model(images)
+            
+            # Store embeddings in ImageObjects
+            for j, img_obj in enumerate(batch):
+                img_obj.embedding = embeddings[j]
+                
+        return task
+"""  # noqa: W293 - as it stands in the seed
+
+STAGE_USE = """
+# Usage in pipeline
+pipeline.add_stage(MyCustomEmbeddingStage(
+    model_path="/path/to/my/model",
+    batch_size=16,
+    num_gpus_per_worker=0.5,
+))
+"""
+
+EMBEDDER = """
+from nemo_curator.image.embedders import ImageEmbedder
+
+class MyCustomEmbedder(ImageEmbedder):
+    def load_dataset_shard(self, tar_path: str):
+        # Implement your custom data loading logic here
+        pass
+
+    def load_embedding_model(self, device: str):
+        # Load and return your model here
+        pass
+"""
+
 BLOCKS = {
     "000": (MY_MODEL, INTERFACE),
+    "001": (STAGE, STAGE_USE),
+    "002": (EMBEDDER,),
     "003": (DETECTOR, STANDALONE, TABLE, ENTRY, CONTENTS),
 }
 

@@ -27,9 +27,11 @@ from tests.contract.seed_code import (
     BLOCKS,
     CONTENTS,
     DETECTOR,
+    EMBEDDER,
     ENTRY,
     INTERFACE,
     MY_MODEL,
+    STAGE,
     STANDALONE,
     TABLE,
     filled_in,
@@ -120,7 +122,7 @@ def test_blocks__are_the_seeds_word_for_word(shared_dir, number):
 
 
 def test_imports__are_all_that_is_changed():
-    for block in (MY_MODEL, DETECTOR, STANDALONE, TABLE, CONTENTS):
+    for block in (MY_MODEL, STAGE, EMBEDDER, DETECTOR, STANDALONE, TABLE, CONTENTS):
         changed = [
             (old, new)
             for old, new in zip(block.splitlines(), with_our_imports(block).splitlines(), strict=True)

@@ -83,8 +83,8 @@ class ImageTextPairDataset:
             One row per sample, in the order of the Parquet file or, without one, of the shard.
 
         Raises:
-            EmbeddingsFileError: If the Parquet file cannot be read, unpacks to more than 1 GiB, or lacks a column of
-                ids that are texts or whole numbers.
+            EmbeddingsFileError: If the Parquet file cannot be read, unpacks to more than 1 GiB, or lacks
+                a column of ids that are texts or whole numbers.
             ShardError: If ids are missing or there twice.
         """
         table = _metadata(tar_file, self.id_col)

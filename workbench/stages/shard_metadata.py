@@ -31,8 +31,8 @@ def read_metadata(path: Path, id_col: str) -> "pd.DataFrame":
         Its rows.
 
     Raises:
-        EmbeddingsFileError: If it is no Parquet file or damaged, too large, has a column twice, or lacks an id
-            column of that kind.
+        EmbeddingsFileError: If it is no Parquet file or damaged, too large, has a column twice, or
+            lacks an id column of that kind.
     """
     import pyarrow.parquet as pq
 
@@ -56,8 +56,8 @@ def _check_announced(path: Path, facts: "pq.FileMetaData", schema: "pa.Schema", 
 
     if facts.num_rows > MAX_ROWS or facts.num_columns > MAX_COLUMNS:
         raise EmbeddingsFileError(
-            f"{path} says it has {facts.num_rows:,} rows and {facts.num_columns:,} columns; the metadata of a "
-            f"shard has at most {MAX_ROWS:,} and {MAX_COLUMNS:,}."
+            f"{path} says it has {facts.num_rows:,} rows and {facts.num_columns:,} columns; "
+            f"the metadata of a shard has at most {MAX_ROWS:,} and {MAX_COLUMNS:,}."
         )
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     _check_size(path, sum(group.total_byte_size for group in groups))
@@ -100,8 +100,11 @@ def _written_out(column: "pa.ChunkedArray") -> int:
 
     if not kinds.is_dictionary(column.type):
         return column.nbytes
-    lengths = (pc.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
-    return sum(pc.sum(one.cast("int64")).as_py() or 0 for one in lengths)
+    total = 0
+    for chunk in column.chunks:
+        lengths = pc.call_function("binary_length", [chunk.dictionary]).take(chunk.indices)
+        total += pc.call_function("sum", [lengths.cast("int64")]).as_py() or 0
+    return total
 
 
 def _without_dictionaries(table: "pa.Table") -> "pa.Table":

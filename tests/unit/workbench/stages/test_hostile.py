@@ -30,9 +30,9 @@ JPEG = jpeg_bytes(np.full((16, 16, 3), (200, 10, 10), np.uint8), max_side=16)
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
-def add(tar, name, content=b"", kind=tarfile.REGTYPE, link="", size=None):
+def add(tar, name, content=b"", kind=tarfile.REGTYPE, link=""):
     info = tarfile.TarInfo(name)
-    info.size, info.type, info.linkname = len(content) if size is None else size, kind, link
+    info.size, info.type, info.linkname = len(content), kind, link
     tar.addfile(info, io.BytesIO(content) if kind == tarfile.REGTYPE else None)
 
 
