@@ -1,11 +1,9 @@
-"""How fast is the embedding store: writing, searching, and a second run over unchanged clips?
+"""How fast is the embedding store: writing, and a second run over unchanged clips?
 
     python -m benchmarks.store [--repeats 7]
 
 Both sides of every ratio in turns; medians, with the range. Exit code 1 when writing 10,000 x 512 rows takes
-more than twice plain Parquet, exact search more than 1.1 times NumPy (1 query) or 64 queries more than NumPy
-in blocks of 65,536 rows, or the second run over clips that are listed is not 50 times as
-fast as the first.
+more than twice plain Parquet, or the second run over clips that are listed is not 50 times as fast.
 """
 
 import argparse
@@ -15,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +21,6 @@ import pyarrow.parquet as pq
 
 from models.vectors import EmbeddingSpace
 from workbench import embed, load_clips, sample_clips
-from workbench.analysis.nearest import BLOCK_ROWS, nearest
 from workbench.store import EmbeddingStore
 
 DIM, ROWS = 512, 10_000
@@ -40,7 +36,7 @@ def main() -> int:
     repeats = parser.parse_args().repeats
     folder = Path(tempfile.mkdtemp(prefix="store-benchmark-"))
     try:
-        good = [writing(folder, repeats), *searching(repeats), second_run(folder)]
+        good = [writing(folder, repeats), second_run(folder)]
     finally:
         shutil.rmtree(folder)
     return 0 if all(good) else 1
@@ -60,35 +56,6 @@ def writing(folder: Path, repeats: int) -> bool:
         pq.write_table(pa.table({"id": ids, "vector": column}), folder / f"{next(numbers)}.parquet")
 
     return say("write 10,000 x 512, against Parquet", ours, plain, repeats, at_most=2.0)
-
-
-def searching(repeats: int) -> list[bool]:
-    """Top 10 of 100,000 and of 1,000,000 rows, one query and 64."""
-    good = []
-    for count in (100_000, 1_000_000):
-        matrix = unit_rows(count)
-        one, many = matrix[7], matrix[:64]
-        name = f"search {count:,} x 512"
-        ours, plain = partial(nearest, matrix, one), partial(plain_top, matrix, one)
-        good.append(say(f"{name}, 1 query, against NumPy", ours, plain, repeats, at_most=1.1))
-        ours, plain = partial(nearest, matrix, many), partial(plain_blocks, matrix, many)
-        good.append(say(f"{name}, 64 queries, against NumPy", ours, plain, repeats, at_most=1.25))
-    return good
-
-
-def plain_top(matrix: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """One query as one would write it by hand."""
-    scores = matrix @ query
-    best = np.argpartition(scores, -10)[-10:]
-    return best[np.argsort(-scores[best])]
-
-
-def plain_blocks(matrix: np.ndarray, queries: np.ndarray) -> list[np.ndarray]:
-    """Several queries by hand, block by block."""
-    return [
-        np.argpartition(queries @ matrix[start : start + BLOCK_ROWS].T, -10, axis=1)[:, -10:]
-        for start in range(0, len(matrix), BLOCK_ROWS)
-    ]
 
 
 def second_run(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 # What stands on an import line of the seeds -> where it stands here.
 IMPORTS = {
     "nemo_curator.models.base": "models.base",
-    "nemo_curator.stages.base": "workbench.stages",
+    "nemo_curator.stages.base": "workbench.stages.base",
     "nemo_curator.tasks": "workbench.stages",
     "nemo_curator.image.embedders": "workbench.stages",
     "inference_models.developer_tools": "models.developer_tools",
@@ -201,7 +201,7 @@ def from_pretrained(cls, model_name_or_path: str, **kwargs):
     return cls(weights_path=weights_path, config_path=config_path, **kwargs)
 """
 
-STAGE = """
+CUSTOM_STAGE = """
 from dataclasses import dataclass
 import numpy as np
 import torch
@@ -218,31 +218,31 @@ class MyCustomEmbeddingStage(ProcessingStage[ImageBatch, ImageBatch]):
     def setup(self, worker_metadata=None):
         # Load your custom model
         self.model = self.load_my_model(self.model_path)
-        
+       \x20
     def load_my_model(self, model_path):
         # Implement your model loading logic
         # Return a callable that takes image data and returns embeddings
         pass
-        
+       \x20
     def process(self, task: ImageBatch) -> ImageBatch:
         # Process images in batches
         for i in range(0, len(task.data), self.batch_size):
             batch = task.data[i:i + self.batch_size]
-            
+           \x20
             # Extract image data
             images = [img.image_data for img in batch]
-            
+           \x20
             # Generate embeddings using your model
             embeddings = self.model(images)
-            
+           \x20
             # Store embeddings in ImageObjects
             for j, img_obj in enumerate(batch):
                 img_obj.embedding = embeddings[j]
-                
+               \x20
         return task
-"""  # noqa: W293 - as it stands in the seed
+"""
 
-STAGE_USE = """
+USAGE = """
 # Usage in pipeline
 pipeline.add_stage(MyCustomEmbeddingStage(
     model_path="/path/to/my/model",
@@ -266,7 +266,7 @@ class MyCustomEmbedder(ImageEmbedder):
 
 BLOCKS = {
     "000": (MY_MODEL, INTERFACE),
-    "001": (STAGE, STAGE_USE),
+    "001": (CUSTOM_STAGE, USAGE),
     "002": (EMBEDDER,),
     "003": (DETECTOR, STANDALONE, TABLE, ENTRY, CONTENTS),
 }

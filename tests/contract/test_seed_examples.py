@@ -26,12 +26,12 @@ from models.registry import (
 from tests.contract.seed_code import (
     BLOCKS,
     CONTENTS,
+    CUSTOM_STAGE,
     DETECTOR,
     EMBEDDER,
     ENTRY,
     INTERFACE,
     MY_MODEL,
-    STAGE,
     STANDALONE,
     TABLE,
     filled_in,
@@ -122,7 +122,7 @@ def test_blocks__are_the_seeds_word_for_word(shared_dir, number):
 
 
 def test_imports__are_all_that_is_changed():
-    for block in (MY_MODEL, STAGE, EMBEDDER, DETECTOR, STANDALONE, TABLE, CONTENTS):
+    for block in (MY_MODEL, CUSTOM_STAGE, EMBEDDER, DETECTOR, STANDALONE, TABLE, CONTENTS):
         changed = [
             (old, new)
             for old, new in zip(block.splitlines(), with_our_imports(block).splitlines(), strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.contract.seed_code import EMBEDDER, STAGE, STAGE_USE, filled_in, module, with_our_imports
+from tests.contract.seed_code import CUSTOM_STAGE, EMBEDDER, USAGE, filled_in, module, with_our_imports
 from workbench.media.images import decode_image, jpeg_bytes
 from workbench.stages import (
     ImageBatch,
@@ -79,15 +79,17 @@ def test_seed_001__filled_in_runs_as_it_is_used_there(executor):
         for start, stop in ((0, 20), (20, 39), (39, 40))
     ]
     pipeline = Pipeline("images")
-    source = filled_in(with_our_imports(STAGE), LOADED)
+    source = filled_in(with_our_imports(CUSTOM_STAGE), LOADED)
     # as in a cell of a notebook, whose classes travel with the stage
     with module("seed_stage", source, __name__="__main__") as made:
-        exec(STAGE_USE, {**vars(made), "pipeline": pipeline})
+        exec(USAGE, {**vars(made), "pipeline": pipeline})
         out = pipeline.run(executor, tasks)
     assert [item.image_id for item in out.items] == [str(number) for number in range(40)]
     expected = [image.mean(axis=(0, 1)) * len("/path/to/my/model") for image in images]
     assert np.array_equal([item.embedding for item in out.items], expected)
     assert [perf.stage_name for task in out for perf in task._stage_perf] == ["my_custom_embedding"] * 3
+    (stage,) = pipeline.stages
+    assert (stage.tasks_per_call, stage.with_(name="other").name) == (1, "other")  # batch_size is its own
 
 
 class EmbedShard(ProcessingStage):

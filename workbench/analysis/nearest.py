@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
 
-__all__ = ["near_duplicates", "nearest"]
+__all__ = ["near_duplicates", "nearest", "nearest_per_group"]
 
 BLOCK_ROWS = 65_536  # rows compared at once with several queries: bounds the memory at any size of the matrix
 
@@ -43,14 +43,49 @@ def nearest(
             f"Queries of {asked.shape[1]} and rows of {matrix.shape[1]} dimensions cannot be compared.",
             next_step="Embed the query with the model that made the rows.",
         )
-    if mask is not None:
-        rows = np.flatnonzero(mask)
-        scores, places = nearest(matrix[rows], asked, k)
-        return scores, rows[places]
+    k = k if mask is None else min(k, int(np.count_nonzero(mask)))
     if len(asked) == 1:
-        scores, places = _best((matrix @ asked[0])[None], k)
-        return scores, places
-    return _in_blocks(matrix, asked, k)
+        return _best(_scores(matrix, asked[0], mask)[None], k)
+    return _in_blocks(matrix, asked, k, mask)
+
+
+def nearest_per_group(
+    matrix: np.ndarray, query: np.ndarray, groups: np.ndarray, k: int = 10, *, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the best row of each of the best groups, such as one clip of each film.
+
+    Args:
+        matrix: float32 (N, D); may be memory-mapped.
+        query: float32 (D,).
+        groups: int (N,), the group of each row, counted from 0.
+        k: How many groups; fewer when there are not as many.
+        mask: bool (N,), rows that count; None is all.
+
+    Returns:
+        Scores (k,) in descending order and the places of the rows (k,).
+
+    Example:
+        >>> rows = np.array([[1, 0], [0.8, 0.6], [0, 1]], np.float32)
+        >>> nearest_per_group(rows, np.array([1, 0], np.float32), np.array([0, 0, 1]))[1].tolist()
+        [0, 2]
+    """
+    scores = _scores(matrix, np.asarray(query, np.float32), mask)
+    best = np.full(int(groups.max(initial=-1)) + 1, -np.inf, np.float32)
+    np.maximum.at(best, groups, scores)
+    values, chosen = _best(best[None], min(k, int(np.isfinite(best).sum())))
+    places = [
+        np.flatnonzero((groups == group) & (scores == value))[0]
+        for group, value in zip(chosen[0], values[0], strict=True)
+    ]
+    return values[0], np.array(places, np.int64)
+
+
+def _scores(matrix: np.ndarray, query: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Dot products of all rows with one query, float32 (N,); rows that do not count are never the best."""
+    scores = matrix @ query
+    if mask is not None:
+        scores[~mask] = -np.inf
+    return scores
 
 
 def near_duplicates(matrix: np.ndarray, threshold: float = 0.98) -> list[tuple[int, int, float]]:
@@ -79,12 +114,17 @@ def near_duplicates(matrix: np.ndarray, threshold: float = 0.98) -> list[tuple[i
     return sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
 
 
-def _in_blocks(matrix: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _in_blocks(
+    matrix: np.ndarray, queries: np.ndarray, k: int, mask: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare many queries block by block, and keep the best of what was seen."""
     scores = np.empty((len(queries), 0), np.float32)
     places = np.empty((len(queries), 0), np.int64)
     for start, stop in _blocks(len(matrix), rows=BLOCK_ROWS):
-        block_scores, block_places = _best(queries @ matrix[start:stop].T, k)
+        compared = queries @ matrix[start:stop].T
+        if mask is not None:
+            compared[:, ~mask[start:stop]] = -np.inf
+        block_scores, block_places = _best(compared, k)
         scores = np.concatenate([scores, block_scores], axis=1)
         places = np.concatenate([places, block_places + start], axis=1)
         scores, chosen = _best(scores, k)

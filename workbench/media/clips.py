@@ -193,7 +193,9 @@ class ClipSet(Sequence[Clip]):
                 replace(clip, key=f"{clip.key}@{start:.10g}-{stop:.10g}", start_s=start, stop_s=stop)
                 for start, stop in window_spans(clip.start_s, clip.stop_s, length_s, stride_s)
             ]
-        return ClipSet(cut)
+        windows = ClipSet(cut)
+        windows.outcomes = replace(self.outcomes, added=tuple(windows.keys))
+        return windows
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a clip: key, kind, seconds, size, caption, path, content id."""

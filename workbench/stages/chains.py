@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,10 @@ from workbench.engine.loop import chunks
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.resources import Resources
 from workbench.stages.runs import StageStats, TaskFailure
+from workbench.stages.tasks import Task, numbered
 from workbench.stages.workers import StageWorkers
 
-__all__ = ["Parcel", "Segment", "StageChain", "segments_of"]
+__all__ = ["Parcel", "Segment", "StageChain", "is_start", "run_here", "segments_of"]
 
 _AMOUNTS = ("cpus", "gpu_memory_gb", "gpus", "entire_gpu")
 
@@ -25,14 +27,18 @@ class Parcel:
         failures: Tasks that a stage failed on, when failures are ignored.
         stats: What each stage cost.
         error: What ended the run in a worker; None while all is well.
-        starts: How many initial tasks it started with.
     """
 
     tasks: list[Any] = field(default_factory=list)
     failures: list[TaskFailure] = field(default_factory=list)
     stats: list[StageStats] = field(default_factory=list)
     error: Exception | None = None
-    starts: int = 0
+
+    def checked(self) -> "Parcel":
+        """Give the parcel itself, or raise what ended the run."""
+        if self.error is not None:
+            raise self.error
+        return self
 
 
 @dataclass
@@ -134,13 +140,37 @@ class StageChain:
             stats.append(cost)
             if error is not None:
                 break
-        return Parcel(tasks, failures, stats, error, parcel.starts)
+        return Parcel(tasks, failures, stats, error)
 
     def close(self) -> None:
         """Tear the stages down."""
         for workers in self._workers:
             with workers:
                 pass
+
+
+def is_start(tasks: Any) -> bool:
+    """Whether this is the one empty task that starts a pipeline whose first stage makes the tasks."""
+    return isinstance(tasks, list) and len(tasks) == 1 and type(tasks[0]) is Task and not tasks[0].num_items
+
+
+def run_here(stage: ProcessingStage[Any, Any], tasks: Iterable[Any], *, ignore_failures: bool) -> Parcel:
+    """Run one stage in this thread: that which makes the tasks of a pipeline.
+
+    Args:
+        stage: The stage.
+        tasks: What goes in.
+        ignore_failures: Whether failures are listed and not raised.
+
+    Returns:
+        What came out.
+
+    Raises:
+        StageError: If the stage fails.
+    """
+    stage.setup_on_node()
+    with closing(StageChain([stage], ignore_failures=ignore_failures)) as chain:
+        return chain.run(Parcel(list(numbered(tasks)))).checked()
 
 
 def _through(

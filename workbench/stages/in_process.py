@@ -10,7 +10,7 @@ from workbench.engine.job import Job
 from workbench.engine.loop import StopSignal, prefetch
 from workbench.engine.tally import RateMeter
 from workbench.stages.base import ProcessingStage
-from workbench.stages.runs import PipelineProgress, PipelineResult, StageStats, TaskFailure
+from workbench.stages.runs import OnDone, PipelineProgress, PipelineResult, StageStats, TaskFailure
 from workbench.stages.tasks import numbered
 from workbench.stages.workers import CallOutcome, StageWorkers
 
@@ -33,12 +33,19 @@ class InProcessExecutor:
         self.ignore_failures = ignore_failures
         self.ahead = ahead
 
-    def execute(self, stages: Sequence[ProcessingStage[Any, Any]], tasks: Iterable[Any]) -> PipelineResult:
+    def execute(
+        self,
+        stages: Sequence[ProcessingStage[Any, Any]],
+        tasks: Iterable[Any],
+        *,
+        on_done: OnDone | None = None,
+    ) -> PipelineResult:
         """Run the tasks through the stages and wait for what comes out.
 
         Args:
             stages: In order.
             tasks: What goes into the first one; read only as far as needed.
+            on_done: Called with the places of the tasks that are finished, as they are.
 
         Returns:
             The tasks that came out of the last stage, in order.
@@ -46,7 +53,7 @@ class InProcessExecutor:
         Raises:
             StageError: If a stage fails; the message names stage and task.
         """
-        return self.submit(stages, tasks).result()
+        return self.submit(stages, tasks, on_done=on_done).result()
 
     def submit(
         self,
@@ -54,6 +61,7 @@ class InProcessExecutor:
         tasks: Iterable[Any],
         *,
         on_progress: Callable[[PipelineProgress], None] | None = None,
+        on_done: OnDone | None = None,
     ) -> "PipelineJob":
         """Start the run in a thread and return at once.
 
@@ -61,6 +69,7 @@ class InProcessExecutor:
             stages: In order.
             tasks: What goes into the first one.
             on_progress: Called with each new progress, in the job's thread.
+            on_done: As for ``execute``, in the job's thread.
 
         Returns:
             The job.
@@ -68,7 +77,7 @@ class InProcessExecutor:
         stop = StopSignal()
 
         def prepare(job: Job[PipelineResult]) -> _PipelineRun:
-            return _PipelineRun(self, stages, tasks, stop=stop, on_change=job.tell)
+            return _PipelineRun(self, stages, tasks, stop=stop, on_change=job.tell, on_done=on_done)
 
         job = PipelineJob(
             prepare,
@@ -103,12 +112,14 @@ class _PipelineRun:
         *,
         stop: StopSignal,
         on_change: Callable[[], None],
+        on_done: OnDone | None = None,
     ) -> None:
         self._executor = executor
         self._stages = stages
         self._tasks = tasks
         self._stop = stop
         self._on_change = on_change
+        self._on_done = on_done
         self._total = len(tasks) if isinstance(tasks, Sequence) else None
         self._stats = [StageStats(stage.name) for stage in stages]
         self._out: list[Any] = []
@@ -161,6 +172,8 @@ class _PipelineRun:
                 self._out.append(task)
                 self._items += getattr(task, "num_items", 1)
                 self._meter.add(self._items)
+        if ends and self._on_done is not None:
+            self._on_done(range(self._done - ends, self._done), self._failures)
         self._on_change()
 
     def _through(

@@ -1,11 +1,13 @@
 """Pipeline: stages in a row, described before they run and run by any executor."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from models.errors import InvalidParameterError
 from workbench.errors import StageError
 from workbench.stages.base import ProcessingStage, stage_attributes
+from workbench.stages.chains import is_start, run_here
 from workbench.stages.tasks import Task
 
 if TYPE_CHECKING:
@@ -17,8 +19,16 @@ __all__ = ["Executor", "Pipeline"]
 class Executor(Protocol):
     """Whatever can run stages: in this process, or on a cluster."""
 
-    def execute(self, stages: Sequence[ProcessingStage[Any, Any]], tasks: Iterable[Any]) -> "PipelineResult":
-        """Run the tasks through the stages and wait for what comes out."""
+    def execute(
+        self, stages: Sequence[ProcessingStage[Any, Any]], tasks: Iterable[Any], **options: Any
+    ) -> "PipelineResult":
+        """Run the tasks through the stages and wait for what comes out.
+
+        Args:
+            stages: In order.
+            tasks: What goes into the first one.
+            **options: ``on_done``, an ``OnDone``, when the run has a checkpoint.
+        """
 
 
 class Pipeline:
@@ -113,6 +123,7 @@ class Pipeline:
         initial_tasks: Iterable[Any] | None = None,
         *,
         progress: bool = True,
+        checkpoint: Path | str | None = None,
     ) -> "PipelineResult":
         """Run everything and wait.
 
@@ -121,6 +132,10 @@ class Pipeline:
             initial_tasks: What goes into the first stage; None for a stage that makes its own tasks:
                 it gets one empty ``Task``.
             progress: Whether the executor of this process shows a progress line.
+            checkpoint: A folder for a list of the tasks that are finished: the next run with the same folder
+                leaves them out (``.resumed`` counts them). A task is known by its content and the names of
+                the stages; stages with other options need another folder. What a task gave must have been
+                kept by a stage, such as ``WriteParquetStage``: it is not in the result again.
 
         Returns:
             The tasks that came out of the last stage, in order: a list, with ``.failures``,
@@ -129,13 +144,33 @@ class Pipeline:
         Raises:
             StageError: If the pipeline is empty, or a stage fails; the message names stage and task.
         """
-        if executor is not None:
-            return executor.execute(self.build(), _tasks(initial_tasks))
-        from workbench.engine.progress import wait_showing
+        stages, tasks = self.build(), _tasks(initial_tasks)
+        if checkpoint is not None:
+            return self._resume(executor, stages, tasks, Path(checkpoint), progress=progress)
+        return _execute(executor, stages, tasks, progress=progress)
 
-        job = self.submit(initial_tasks)
-        wait_showing(job, wanted=progress)
-        return job.result()
+    def _resume(
+        self,
+        executor: Executor | None,
+        stages: Sequence[ProcessingStage[Any, Any]],
+        tasks: Iterable[Any],
+        checkpoint: Path,
+        *,
+        progress: bool,
+    ) -> "PipelineResult":
+        """Run what an earlier run with the same checkpoint has not finished."""
+        from workbench.stages.ledger import Ledger
+
+        ledger, made = Ledger(checkpoint, [stage.name for stage in stages]), None
+        if is_start(tasks) and len(stages) > 1:
+            ignore = getattr(executor, "ignore_failures", False)
+            made, stages = run_here(stages[0], tasks, ignore_failures=ignore), stages[1:]
+        waiting: Iterable[Any] = ledger.waiting(tasks if made is None else made.tasks)
+        result = _execute(executor, stages, waiting, progress=progress, on_done=ledger.finish)
+        if made is not None:
+            result.stats[:0], result.failures[:0] = made.stats, made.failures
+        result.resumed = ledger.skipped
+        return result
 
     def submit(
         self,
@@ -166,6 +201,25 @@ class Pipeline:
 
 class NotAStageError(InvalidParameterError, TypeError):
     """Something was added to a pipeline that is no stage."""
+
+
+def _execute(
+    executor: Executor | None,
+    stages: Sequence[ProcessingStage[Any, Any]],
+    tasks: Iterable[Any],
+    *,
+    progress: bool,
+    **options: Any,
+) -> "PipelineResult":
+    """Run stages with an executor; without one in this process, with a progress line."""
+    if executor is not None:
+        return executor.execute(stages, tasks, **options)
+    from workbench.engine.progress import wait_showing
+    from workbench.stages.in_process import InProcessExecutor
+
+    job = InProcessExecutor().submit(stages, tasks, **options)
+    wait_showing(job, wanted=progress)
+    return job.result()
 
 
 def _tasks(initial: Iterable[Any] | None) -> Iterable[Any]:

@@ -1,11 +1,10 @@
 """RayDataExecutor: the stages of a pipeline as actors of Ray Data, with the results of this process."""
 
-import contextlib
 import math
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from models.errors import InvalidParameterError
@@ -13,11 +12,11 @@ from models.runtime import describe_runtime
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
 from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata
-from workbench.stages.chains import Parcel, Segment, StageChain, segments_of
+from workbench.stages.chains import Parcel, Segment, StageChain, is_start, run_here, segments_of
 from workbench.stages.ray_session import import_ray, ray_session, worker_environment
 from workbench.stages.resources import Resources
-from workbench.stages.runs import PipelineResult, StageStats
-from workbench.stages.tasks import Task, numbered
+from workbench.stages.runs import OnDone, PipelineResult, StageStats
+from workbench.stages.tasks import numbered
 
 __all__ = ["RayDataExecutor"]
 
@@ -55,12 +54,19 @@ class RayDataExecutor:
         self.num_workers = num_workers
         self.ignore_failures = ignore_failures
 
-    def execute(self, stages: Sequence[ProcessingStage[Any, Any]], tasks: Iterable[Any]) -> PipelineResult:
+    def execute(
+        self,
+        stages: Sequence[ProcessingStage[Any, Any]],
+        tasks: Iterable[Any],
+        *,
+        on_done: OnDone | None = None,
+    ) -> PipelineResult:
         """Run the tasks through the stages and wait for what comes out.
 
         Args:
             stages: In order.
             tasks: What goes into the first one.
+            on_done: Called with the places of the tasks that are finished, as they are.
 
         Returns:
             The tasks that came out of the last stage, in order.
@@ -69,18 +75,20 @@ class RayDataExecutor:
             StageError: If a stage fails; the message names stage and task. Also if a stage or its results
                 cannot be sent to another process, or a worker dies again and again.
         """
-        todo, start = list(stages), Parcel(list(numbered(tasks)))
-        if _is_start(start.tasks):
-            source = todo.pop(0)
-            source.setup_on_node()
-            with contextlib.closing(StageChain([source], ignore_failures=self.ignore_failures)) as chain:
-                start = _checked(chain.run(start))
-        done = list(self._on_ray(todo, start.tasks)) if todo and start.tasks else [Parcel(start.tasks)]
+        todo, tasks = list(stages), list(numbered(tasks))
+        made = is_start(tasks)
+        start = run_here(todo.pop(0), tasks, ignore_failures=self.ignore_failures) if made else Parcel(tasks)
+        done = [Parcel(start.tasks)]
+        if todo and start.tasks:
+            done = self._on_ray(todo, start.tasks, None if made else on_done)
         return _result(stages, [Parcel([], start.failures, start.stats), *done])
 
-    def _on_ray(self, stages: Sequence[ProcessingStage[Any, Any]], tasks: list[Any]) -> list[Parcel]:
+    def _on_ray(
+        self, stages: Sequence[ProcessingStage[Any, Any]], tasks: list[Any], on_done: OnDone | None
+    ) -> list[Parcel]:
         """Run tasks on the cluster; the parcels come back in order."""
-        parcels = list(chunks(tasks, math.lcm(*(stage.tasks_per_call for stage in stages))))
+        size = math.lcm(*(stage.tasks_per_call for stage in stages))
+        parcels = list(chunks(tasks, size))
         segments = segments_of(stages)
         least = sum((one.num_workers or self.num_workers or 1) * one.resources.cpus for one in segments)
         with ray_session(least) as ray:
@@ -93,7 +101,13 @@ class RayDataExecutor:
             dataset = _dataset(ray, rows)
             for segment, count in zip(segments, counts, strict=True):
                 dataset = self._mapped(ray, dataset, segment, count)
-            return _collected(ray, dataset, segments)
+            found: dict[int, Parcel] = {}
+            for place, parcel in _collected(ray, dataset, segments):
+                found[place] = parcel
+                if on_done is not None:
+                    first = place * size
+                    on_done(range(first, first + len(parcels[place])), parcel.failures)
+            return [found[place] for place in sorted(found)]
 
     def _counts(self, segments: Sequence[Segment], cpus: float, parcels: int) -> list[int]:
         """Choose the number of workers of each segment: its own, or an equal share of the processors."""
@@ -149,11 +163,6 @@ class _Worker:
         self._chain.close()
 
 
-def _is_start(tasks: list[Any]) -> bool:
-    """Whether this is the one empty task that starts a pipeline whose first stage makes the tasks."""
-    return len(tasks) == 1 and isinstance(tasks[0], Task) and not tasks[0].num_items
-
-
 def _gpus(needs: Resources) -> float:
     """How many accelerators a worker takes, as Ray counts."""
     if not needs.gpu_memory_gb:
@@ -203,26 +212,17 @@ def _dataset(ray: Any, rows: list[dict[str, Any]]) -> Any:
     return ray.data.from_items(rows, override_num_blocks=len(rows))
 
 
-def _collected(ray: Any, dataset: Any, segments: Sequence[Segment]) -> list[Parcel]:
-    """Run the plan; what comes first may be the last, so the parcels are put in order here."""
-    found: dict[int, Parcel] = {}
+def _collected(ray: Any, dataset: Any, segments: Sequence[Segment]) -> Iterator[tuple[int, Parcel]]:
+    """Run the plan; parcels come as they are finished, with their places."""
     try:
         for row in dataset.iter_rows():
-            found[int(row["place"])] = _checked(_unpacked(row["load"]))
+            yield int(row["place"]), _unpacked(row["load"]).checked()
     except ray.exceptions.RayError as error:
         names = ", ".join(repr(segment.name) for segment in segments)
         raise StageError(
             f"A worker of stage {names} ended on its own: {str(error).splitlines()[0]}",
-            next_step="Mostly memory: smaller batches, fewer workers. The first lines of the cause say more.",
+            next_step="Mostly memory: smaller batches, fewer workers. The cause says more.",
         ) from error
-    return [found[place] for place in sorted(found)]
-
-
-def _checked(parcel: Parcel) -> Parcel:
-    """Give the parcel, or raise what ended the run in a worker."""
-    if parcel.error is not None:
-        raise parcel.error
-    return parcel
 
 
 def _result(stages: Sequence[ProcessingStage[Any, Any]], parcels: Iterable[Parcel]) -> PipelineResult:

@@ -28,9 +28,9 @@ def import_ray() -> Any:
         MissingDependencyError: If it is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
-    os.environ.setdefault(
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
-    )  # what Ray will do soon, without its warning
+    # What Ray will do soon, without its warning.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # its 30 s are short on a busy machine
     try:
         import ray
         import ray.data

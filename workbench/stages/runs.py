@@ -1,12 +1,12 @@
 """What a run of a pipeline hands out: how far it is, what came out, what failed, what it cost."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from workbench.wording import duration_text
 
-__all__ = ["PipelineProgress", "PipelineResult", "StageStats", "TaskFailure"]
+__all__ = ["OnDone", "PipelineProgress", "PipelineResult", "StageStats", "TaskFailure"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,10 @@ class TaskFailure:
     stage: str
     task: str
     error: str
+
+
+OnDone = Callable[[Iterable[int], Sequence[TaskFailure]], None]
+"""Called with the places of initial tasks whose results have all come out, and the failures so far."""
 
 
 @dataclass
@@ -101,7 +105,12 @@ class PipelineResult(list[Any]):
         failures: Tasks that a stage failed on, when failures are ignored.
         stats: What each stage cost.
         stopped: Whether the run was stopped before its end.
+
+    Attributes:
+        resumed: Tasks that an earlier run with the same checkpoint had finished; they are not in the list.
     """
+
+    resumed = 0
 
     def __init__(
         self,

@@ -184,5 +184,5 @@ def _identity(item: Any) -> list[Any]:
     clip = item.metadata.get("clip")
     named.append(getattr(clip, "content_id", ""))
     if not any(named[:2]) and pixels is not None:
-        named.append(hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest())
+        named.append(hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest())
     return named

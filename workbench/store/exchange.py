@@ -13,6 +13,7 @@ import numpy as np
 from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
 from workbench.files import write_file
+from workbench.store.provenance import save_provenance
 from workbench.store.tables import as_matrix, row_schema
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def export_space(store: "EmbeddingStore", space: EmbeddingSpace, path: str | Pat
     if not target.absolute().parent.is_dir():
         raise InvalidParameterError(f"Cannot write {target}: there is no folder {target.parent}.")
     rows = store.read(space)
-    about = json.dumps({"schema": 1, **asdict(space)})
+    runs = {name: store.provenance(name) for name in rows["run"].unique().to_pylist() if name}
+    about = json.dumps({"schema": 1, "runs": runs, **asdict(space)})
     write_file(target, lambda part: write(part, rows, about))
     return target
 
@@ -77,23 +79,28 @@ def import_file(store: "EmbeddingStore", path: str | Path) -> tuple[EmbeddingSpa
         raise SourceNotFoundError(f"There is no file {source}.")
     try:
         rows, about = read(source)
-        space, checked = _space(about), _checked(rows)
+        space, runs, checked = *_space(about), _checked(rows)
     except Exception as error:  # whatever a damaged or hostile file makes its reader raise
         raise EmbeddingsFileError(
             f"{source} holds no vectors that were exported from a store: {error}",
             next_step="Import a file that `workbench store export` wrote.",
         ) from error
+    for facts in runs:
+        save_provenance(store.path / "runs", facts)
     for start in range(0, checked.num_rows, BATCH_ROWS):
         store.put_rows(space, checked.slice(start, BATCH_ROWS))
     return space, checked.num_rows
 
 
-def _space(about: str) -> EmbeddingSpace:
-    """Read the space of exported vectors."""
+def _space(about: str) -> tuple[EmbeddingSpace, list[dict[str, Any]]]:
+    """Read the space of exported vectors, and what made them."""
     facts = json.loads(about)
     if facts.pop("schema") != 1:
         raise ValueError("it is of a newer format")
-    return EmbeddingSpace(**{name: str(value) for name, value in facts.items()})
+    runs = facts.pop("runs", {})
+    if not (isinstance(runs, dict) and all(isinstance(one, dict) for one in runs.values())):
+        raise ValueError("what made its vectors cannot be read")
+    return EmbeddingSpace(**{name: str(value) for name, value in facts.items()}), list(runs.values())
 
 
 def _checked(rows: "pa.Table") -> "pa.Table":

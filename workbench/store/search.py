@@ -150,16 +150,15 @@ def run_search(
     Returns:
         The hits.
     """
-    from workbench.analysis.nearest import nearest
+    from workbench.analysis.nearest import nearest, nearest_per_group
 
-    facts = snapshot.facts()
-    mask = _mask(facts, where, leave_out)
-    wanted = len(snapshot.vectors) if by_video else k
-    scores, places = nearest(snapshot.vectors, query, max(wanted, 1), mask=mask)
-    found = facts.iloc[places[0]].assign(score=scores[0])
+    mask = _mask(snapshot, where, leave_out)
     if by_video:
-        found = found.drop_duplicates("path").head(k)
+        scores, places = nearest_per_group(snapshot.vectors, query, snapshot.films(), k, mask=mask)
+    else:
+        scores, places = (found[0] for found in nearest(snapshot.vectors, query, k, mask=mask))
     fields = list(Hit.__dataclass_fields__)
+    found = snapshot.facts([name for name in fields if name != "score"], places).assign(score=scores)
     hits = [Hit(**dict(zip(fields, row, strict=True))) for row in found[fields].itertuples(index=False)]
     return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors))
 
@@ -191,21 +190,24 @@ def places_of(snapshot: "Snapshot", names: Sequence[str]) -> list[int]:
     return places
 
 
-def _mask(facts: "pd.DataFrame", where: Any, leave_out: Sequence[int]) -> np.ndarray | None:
+def _mask(snapshot: "Snapshot", where: Any, leave_out: Sequence[int]) -> np.ndarray | None:
     """Which rows count: bool (N,); None for all."""
     if where is None and not leave_out:
         return None
-    mask = np.ones(len(facts), bool)
+    mask = np.ones(len(snapshot.vectors), bool)
     mask[list(leave_out)] = False
     if where is None:
         return mask
+    columns = snapshot.rows.column_names
+    named = [name for name in columns if callable(where) or name in str(where)]
+    facts = snapshot.facts(named)
     try:
         chosen = where(facts) if callable(where) else facts.eval(where, engine="python")
         chosen = np.asarray(chosen)
     except Exception as error:
         raise InvalidParameterError(
             f"where={where!r} cannot be used: {error}.",
-            next_step=f"Write for example \"kind == 'video'\"; the columns are {', '.join(facts.columns)}.",
+            next_step=f"Write for example \"kind == 'video'\"; the columns are {', '.join(columns)}.",
         ) from error
     if chosen.shape != mask.shape or chosen.dtype != bool:
         raise InvalidParameterError(f"where={where!r} gives no yes or no for each row.")

@@ -5,6 +5,7 @@ import json
 import shutil
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "open_snapshot", "table_signature"]
 
-_VECTORS, _FACTS, _ABOUT = "vectors.f32", "rows.parquet", "about.json"
+_VECTORS, _FACTS, _ABOUT = "vectors.f32", "rows.arrow", "about.json"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,33 @@ class Snapshot:
     vectors: np.ndarray
     folder: Path
 
-    def facts(self, columns: list[str] | None = None) -> "pd.DataFrame":
-        """Read what is known of the rows: id, run, key, path, kind, start_s, stop_s, written."""
-        import pyarrow.parquet as pq
+    @cached_property
+    def rows(self) -> "pa.Table":
+        """What is known of the rows, memory-mapped: only what is looked at is read."""
+        import pyarrow as pa
 
-        return pq.read_table(self.folder / _FACTS, columns=columns).to_pandas()
+        with pa.memory_map(str(self.folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
+            return reader.read_all()
+
+    def facts(
+        self, columns: "Sequence[str] | None" = None, places: "Sequence[int] | np.ndarray | None" = None
+    ) -> "pd.DataFrame":
+        """Read what is known of the rows.
+
+        Args:
+            columns: Of id, run, key, path, kind, start_s, stop_s, written; None is all.
+            places: Which rows; None is all.
+
+        Returns:
+            One row for each place.
+        """
+        table = self.rows if columns is None else self.rows.select(list(columns))
+        return (table if places is None else table.take(places)).to_pandas()
+
+    def films(self) -> np.ndarray:
+        """Number the files of the rows: int32 (N,), the same number for the same file."""
+        codes = self.rows["path"].combine_chunks().dictionary_encode().indices
+        return codes.fill_null(0).to_numpy(zero_copy_only=False)
 
     def rows_of(self, ids: "Sequence[str]") -> tuple[np.ndarray, str] | None:
         """Look rows up.
@@ -71,7 +94,7 @@ def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> S
         The snapshot.
     """
     folder = cache / table_signature(table)
-    if not (folder / _ABOUT).is_file():
+    if not ((folder / _ABOUT).is_file() and (folder / _FACTS).is_file()):
         for older in cache.glob("*") if cache.is_dir() else ():
             shutil.rmtree(older, ignore_errors=True)
         _make(folder, read())
@@ -91,14 +114,16 @@ def table_signature(table: Path) -> str:
 
 def _make(folder: Path, rows: "pa.Table") -> None:
     """Write a snapshot beside its place and rename it, so that nobody opens half of one."""
-    import pyarrow.parquet as pq
+    import pyarrow as pa
 
     dim = rows.schema.field("vector").type.list_size
     half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     half.mkdir(parents=True)
     try:
         as_matrix(rows["vector"], dim).tofile(half / _VECTORS)
-        pq.write_table(rows.drop_columns(["vector"]), half / _FACTS)
+        facts = rows.drop_columns(["vector"])
+        with pa.OSFile(str(half / _FACTS), "wb") as file, pa.ipc.new_file(file, facts.schema) as writer:
+            writer.write_table(facts)
         write_atomically(half / _ABOUT, json.dumps({"rows": rows.num_rows, "dim": dim}))
         half.rename(folder)
     except OSError:

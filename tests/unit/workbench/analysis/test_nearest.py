@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.analysis import nearest as module
-from workbench.analysis.nearest import near_duplicates, nearest
+from workbench.analysis.nearest import near_duplicates, nearest, nearest_per_group
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
 
 
@@ -55,3 +55,31 @@ def test_near_duplicates__across_blocks():
     matrix[4999], matrix[3000] = matrix[10], matrix[2999]
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     assert [(one, other) for one, other, _ in near_duplicates(matrix, 0.999)] == [(10, 4999), (2999, 3000)]
+
+
+@pytest.mark.parametrize("queries", [1, 7])
+def test_nearest__a_mask_gives_what_searching_the_other_rows_gives(queries, monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_ROWS", 16)
+    matrix, asked, mask = rows(90), rows(queries, seed=1), np.random.default_rng(2).random(90) < 0.3
+    scores, places = nearest(matrix, asked, 5, mask=mask)
+    expected_scores, expected_places = plain(matrix[mask], asked, 5)
+    assert np.array_equal(scores, expected_scores)
+    assert np.array_equal(places, np.flatnonzero(mask)[expected_places])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_nearest_per_group__equals_the_first_of_each_group_of_a_stable_sort(masked):
+    matrix, query = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32), np.ones(6, np.float32)
+    groups = np.random.default_rng(1).integers(0, 9, 80)
+    mask = np.arange(80) % 2 == 0 if masked else None
+    best: dict[int, int] = {}
+    for place in np.argsort(-(matrix @ query), kind="stable"):
+        if mask is None or mask[place]:
+            best.setdefault(int(groups[place]), int(place))
+    _, places = nearest_per_group(matrix, query, groups, 4, mask=mask)
+    assert places.tolist() == list(best.values())[:4]
+
+
+def test_nearest_per_group__no_rows():
+    none = nearest_per_group(np.empty((0, 4), np.float32), np.ones(4, np.float32), np.empty(0, int))
+    assert [part.shape for part in none] == [(0,), (0,)]

@@ -1,9 +1,7 @@
 """Pipelines in this process: order, fan out, filters, batches, failures, stop, metrics."""
 
 import threading
-from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
 from workbench.errors import InvalidParameterError, StageError
@@ -234,55 +232,6 @@ def test_describe__lists_needs():
         "p", "tags", [Tag().with_(resources=Resources(cpus=2, gpus=0.5), num_workers=2)]
     ).describe()
     assert "1. Tag: 2 CPU, 0.5 GPU, 2 workers, 1 tasks a call" in text
-
-
-@dataclass
-class MyCustomEmbeddingStage(ProcessingStage[ImageBatch, ImageBatch]):
-    """The example of the guide for stage authors, filled in where it leaves `pass`."""
-
-    model_path: str
-    batch_size: int = 32
-    num_gpus_per_worker: float = 0.25
-    _name: str = "my_custom_embedding"
-
-    def setup(self, worker_metadata=None):
-        # Load your custom model
-        self.model = self.load_my_model(self.model_path)
-
-    def load_my_model(self, model_path):
-        return lambda images: np.stack([image.mean(axis=(0, 1)) for image in images])
-
-    def process(self, task: ImageBatch) -> ImageBatch:
-        # Process images in batches
-        for i in range(0, len(task.data), self.batch_size):
-            batch = task.data[i : i + self.batch_size]
-
-            # Extract image data
-            images = [img.image_data for img in batch]
-
-            # Generate embeddings using your model
-            embeddings = self.model(images)
-
-            # Store embeddings in ImageObjects
-            for j, img_obj in enumerate(batch):
-                img_obj.embedding = embeddings[j]
-
-        return task
-
-
-def test_seed_001__the_example_runs():
-    pipeline = Pipeline("images")
-    pipeline.add_stage(
-        MyCustomEmbeddingStage(model_path="/path/to/my/model", batch_size=16, num_gpus_per_worker=0.5)
-    )
-    images = [ImageObject(image_data=np.full((4, 5, 3), shade, np.uint8)) for shade in range(40)]
-    task = ImageBatch(dataset_name="shades", data=images)
-    (out,) = pipeline.run(initial_tasks=[task], progress=False)
-    assert out is task
-    assert [image.embedding[0] for image in task.data] == list(range(40))
-    assert pipeline.stages[0].name == "my_custom_embedding"
-    assert pipeline.stages[0].tasks_per_call == 1
-    assert pipeline.stages[0].with_(name="other").name == "other"
 
 
 def test_subclass__a_setting_must_not_be_a_property():

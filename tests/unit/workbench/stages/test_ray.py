@@ -132,6 +132,16 @@ def test_execute__failures_may_be_outcomes(cluster):
 
 
 @pytest.mark.slow
+def test_run__goes_on_where_it_was(cluster, tmp_path):
+    pipeline, executor = Pipeline(stages=[fragile, split]), RayDataExecutor(ignore_failures=True)
+    first = pipeline.run(executor, batches(3), checkpoint=tmp_path)
+    assert ([task.task_id for task in first], first.resumed) == (["0_0", "0_1", "2_0", "2_1"], 0)
+    again = pipeline.run(executor, batches(4), checkpoint=tmp_path)
+    assert ([task.task_id for task in again], again.resumed) == (["3_0", "3_1"], 2)
+    assert [one.task for one in again.failures] == ["1"]
+
+
+@pytest.mark.slow
 def test_execute__a_failure_names_stage_and_task(cluster):
     with pytest.raises(StageError, match=r"'fragile' failed on 1: ValueError: no") as caught:
         Pipeline(stages=[fragile]).run(RayDataExecutor(), batches(3))

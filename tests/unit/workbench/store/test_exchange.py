@@ -43,6 +43,8 @@ def test_export__and_import_give_the_same_rows(store, tmp_path, ending):
     before, after = store.read(SPACE), other.read(SPACE)
     for name in before.column_names:
         assert before[name].to_pylist() == after[name].to_pylist(), name
+    run = before["run"][0].as_py()
+    assert other.provenance(run) == store.provenance(run) == {"device": "cpu"}
     assert import_file(other, path) == (SPACE, 3)
     assert other.info().spaces[0].rows == 3
 

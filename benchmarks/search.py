@@ -1,0 +1,158 @@
+"""Exact search for the nearest 10: ours beside NumPy by hand and faiss, and what it takes of memory.
+
+    python -m benchmarks.search [--repeats 7]
+
+All sides in turns; medians of the ratios, with the range. Exit code 1 when one query takes more than 1.1
+times NumPy, 64 queries over 1,000,000 rows more than 0.3 of faiss, searching a store needs more than 256 MiB
+beside the vectors, or imports torch or a database.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.analysis.nearest import BLOCK_ROWS, nearest
+
+DIM, TOP = 512, 10
+MEMORY = """
+import resource, sys
+import numpy as np
+from models.vectors import EmbeddingSpace
+from workbench.store import EmbeddingStore
+store = EmbeddingStore(sys.argv[1])
+space = store.spaces()[0]
+vectors = store.snapshot(space).vectors
+vectors.sum()  # every page of the file is in memory: it counts as the vectors
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for options in ({}, {"where": "kind == 'video'"}, {"by_video": True}):
+    store.search(vector=vectors[7], space=space, **options)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(options or "plain", (after - before) >> 10)
+print(*sorted({"torch", "lancedb"} & set(sys.modules)))
+"""
+
+
+def main() -> int:
+    """Measure everything, and hold it to its limits."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
+    if not find_spec("faiss"):
+        print("faiss is not installed: not compared")
+    good = [one for count in (100_000, 1_000_000) for one in compared(count, repeats)]
+    return 0 if all(good) and memory(1_000_000) else 1
+
+
+def compared(count: int, repeats: int) -> list[bool]:
+    """One query and 64 against all sides."""
+    matrix = unit_rows(count)
+    good = []
+    index = flat_index(matrix) if find_spec("faiss") else None
+    for queries, by_hand, most_numpy, most_faiss in (
+        (matrix[7:8], plain_top, 1.1, 1.0),
+        (matrix[:64], plain_blocks, 1.1, 0.3 if count == 1_000_000 else 1.0),
+    ):
+        sides: dict[str, Callable[[], Any]] = {
+            "ours": partial(nearest, matrix, queries, TOP),
+            "NumPy": partial(by_hand, matrix, queries),
+        }
+        if index is not None:
+            sides["faiss"] = partial(index.search, queries, TOP)
+        seconds = interleaved(sides, repeats)
+        took_ms = statistics.median(seconds["ours"]) * 1e3
+        print(f"{count:>9,} x {DIM}, {len(queries):2} queries: {took_ms:6.1f} ms", end="")
+        for side, most in (("NumPy", most_numpy), ("faiss", most_faiss)):
+            if side in seconds:
+                good.append(ratio(seconds["ours"], seconds[side], side, most))
+        print()
+    return good
+
+
+def ratio(ours: list[float], theirs: list[float], side: str, most: float) -> bool:
+    """Print a ratio with its range; whether it is within its limit."""
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    found = statistics.median(ratios)
+    print(f"; {found:.2f} of {side} ({min(ratios):.2f} to {max(ratios):.2f}, at most {most})", end="")
+    return found <= most
+
+
+def memory(count: int) -> bool:
+    """Search a store of many rows in a process of its own; whether that stays small."""
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder) / "store", count)
+        words = [sys.executable, "-c", MEMORY, str(Path(folder) / "store")]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+    *added, imported = done.stdout.split("\n")[:-1]
+    print(f"added memory at {count:,} rows, MiB: {'; '.join(added)} (at most 256)")
+    print(f"imported to search: {imported or 'neither torch nor a database'}")
+    return max(int(line.rpartition(" ")[2]) for line in added) <= 256 and not imported
+
+
+def fill(path: Path, count: int) -> None:
+    """Write rows into a store, and make it ready to be read."""
+    from models.vectors import EmbeddingSpace
+    from workbench.store import EmbeddingStore
+
+    space, store = EmbeddingSpace("benchmark", "1"), EmbeddingStore(path)
+    matrix = unit_rows(count)
+    for start in range(0, count, 100_000):
+        ids = [f"clip-{number}" for number in range(start, start + 100_000)]
+        store.put(space, ids, matrix[start : start + 100_000])
+    store.settle(space)
+
+
+def flat_index(matrix: np.ndarray) -> Any:
+    """The exact index of faiss."""
+    import faiss
+
+    index = faiss.IndexFlatIP(matrix.shape[1])
+    index.add(matrix)
+    return index
+
+
+def plain_top(matrix: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """One query as one would write it by hand."""
+    scores = matrix @ queries[0]
+    best = np.argpartition(scores, -TOP)[-TOP:]
+    return best[np.argsort(-scores[best])]
+
+
+def plain_blocks(matrix: np.ndarray, queries: np.ndarray) -> list[np.ndarray]:
+    """Several queries by hand, block by block."""
+    return [
+        np.argpartition(queries @ matrix[start : start + BLOCK_ROWS].T, -TOP, axis=1)[:, -TOP:]
+        for start in range(0, len(matrix), BLOCK_ROWS)
+    ]
+
+
+def interleaved(sides: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each side in every round, after one that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(repeats + 1):
+        for name, side in sides.items():
+            began = time.perf_counter()
+            side()
+            if number:
+                seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def unit_rows(count: int) -> np.ndarray:
+    """Random unit rows: float32 (count, 512)."""
+    rows = np.random.default_rng(0).standard_normal((count, DIM), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())
