@@ -137,7 +137,9 @@ class RayDataExecutor:
                 ),
                 num_cpus=needs.cpus,
                 num_gpus=_gpus(needs),
-                runtime_env={"env_vars": worker_environment()},
+                runtime_env={
+                    "env_vars": worker_environment() | {"OMP_NUM_THREADS": str(max(int(needs.cpus), 1))}
+                },
                 ray_remote_args_fn=lambda: {"max_restarts": retries, "max_task_retries": retries},
             )
 
