@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -153,12 +154,15 @@ def find_peers() -> dict[str, Sample]:
 
 def exact(paths: dict[str, Path]) -> bool:
     """Whether every frame is the one of a full decode."""
-    from workbench.media.decode import decode_from_start, frames_at, probe
+    from workbench.media.decode import frames_at, probe
+    from workbench.media.spans import decode_from_start
 
     wrong = []
     for name, path in paths.items():
         times = middles(probe(path).duration_s)
-        if not np.array_equal(frames_at(path, times).data, next(decode_from_start(path, times)).data):
+        if not np.array_equal(
+            frames_at(path, times).data, next(decode_from_start(path, deque([times]))).data
+        ):
             wrong.append(name)
     print(f"frames equal to a full decode on {len(paths) - len(wrong)} of {len(paths)} clips {wrong or ''}")
     return not wrong

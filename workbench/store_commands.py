@@ -71,6 +71,16 @@ def gc(
     terminal.json({"freed_bytes": freed})
 
 
+@store_app.command("index")
+def index(folder: Folder, *, space: Space = None, as_json: Json = False) -> None:
+    """Build an index for many millions of vectors, and say how much of the exact answer it finds."""
+    terminal = Terminal(as_json=as_json)
+    store = _open(folder)
+    report = store.build_index(_chosen(store, space))
+    terminal.say(str(report), style="bold")
+    terminal.json(asdict(report))
+
+
 @store_app.command("export")
 def export(
     folder: Folder,
@@ -127,6 +137,9 @@ def search(
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", min=1, help="Clips to find.")] = 10,
     by_video: Annotated[bool, typer.Option("--by-video", help="At most one clip of each file.")] = False,
+    indexed: Annotated[
+        bool, typer.Option("--index", help="Ask the index of `store index`: faster, and not exact.")
+    ] = False,
     space: Space = None,
     device: Annotated[str, typer.Option("--device", help="Where to compute the query.")] = "auto",
     as_json: Json = False,
@@ -152,13 +165,14 @@ def search(
         where=where,
         k=top,
         by_video=by_video,
+        index=indexed,
     )
     rows = [
         [(hit.key, "bold"), f"{hit.score:.3f}", f"{hit.start_s:.1f}" if hit.start_s > 0 else "", hit.path]
         for hit in found
     ]
     terminal.table(["clip", "score>", "from s>", "file"], rows)
-    terminal.note(f"{len(found)} of {found.searched:,} clips")
+    terminal.note(found.caption)
     terminal.json({"searched": found.searched, "hits": _records(found.to_frame())})
 
 

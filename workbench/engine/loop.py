@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -118,8 +118,8 @@ def prefetch(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="workbench-prepare")
     try:
         while not stop.is_set:
-            room = max(ahead(), 1) - len(pending)
-            pending.extend(pool.submit(prepare, item) for item in islice(source, max(room, 0)))
+            while len(pending) < max(ahead(), 1) and (read := list(islice(source, 1))):
+                pending.append(pool.submit(prepare, read[0]))
             if not pending or not stop.wait_for(pending[0]):
                 return
             yield pending.popleft().result()
@@ -128,7 +128,7 @@ def prefetch(
 
 
 def run_batches(
-    items: Iterable[Sequence[T]],
+    units: Iterable[Sequence[T]],
     prepare: Callable[[Sequence[T]], Iterable[Prepared[T]]],
     start: Callable[[list[Any]], Finish],
     *,
@@ -140,8 +140,8 @@ def run_batches(
     """Prepare items and compute their rows, batch by batch.
 
     Args:
-        items: What to compute rows for, in groups that are prepared together, such as windows of one film.
-        prepare: Turns the items of a group into a ``Prepared`` each, in a worker thread.
+        units: What to compute rows for, in lists of items that are prepared together.
+        prepare: Turns each item of a unit into a ``Prepared``, in a worker thread.
         start: Starts to turn the values of some items into as many rows, in this thread; returns what
             waits for them.
         sizer: Decides how many items make a batch, and learns from each.
@@ -153,20 +153,11 @@ def run_batches(
     Yields:
         A ``Batch`` for good items, in order; a ``Prepared`` with its problem for each other one.
     """
-    largest = [1]  # items in a group, so far
-
-    def prepare_group(group: Sequence[T]) -> list[Prepared[T]]:
-        largest[0] = max(largest[0], len(group))
-        return list(prepare(group))
-
-    def ahead() -> int:
-        return max(workers, -(-sizer.ahead(workers) // largest[0]))
-
-    groups = prefetch(items, prepare_group, workers=workers, ahead=ahead, stop=stop)
+    prepared = _one_by_one(units, prepare, sizer=sizer, workers=workers, stop=stop)
     steps: _Steps[T] = _Steps(start, sizer, stop, overlap=overlap)
     waiting: list[Prepared[T]] = []
-    with contextlib.closing(steps), contextlib.closing(groups):
-        for one in chain.from_iterable(groups):
+    with contextlib.closing(steps), contextlib.closing(prepared):
+        for one in prepared:
             if one.problem:
                 yield one
                 continue
@@ -177,6 +168,36 @@ def run_batches(
                 waiting = []
         yield from steps.through(waiting)
         yield from steps.landed()
+
+
+def _one_by_one(
+    units: Iterable[Sequence[T]],
+    prepare: Callable[[Sequence[T]], Iterable[Prepared[T]]],
+    *,
+    sizer: BatchSizer,
+    workers: int,
+    stop: StopSignal,
+) -> Generator[Prepared[T], None, None]:
+    """Prepare units in threads; yield their items, each let go of before the next."""
+    size = 1
+
+    def measured() -> Iterator[Sequence[T]]:
+        nonlocal size
+        for unit in units:
+            size = max(len(unit), 1)
+            yield unit
+
+    def ahead() -> int:
+        items = sizer.ahead(workers)
+        return items if size == 1 else max(workers + 1, items // size)
+
+    prepared = prefetch(measured(), prepare, workers=workers, ahead=ahead, stop=stop)
+    with contextlib.closing(prepared):
+        for unit in prepared:
+            waiting = deque(unit)
+            del unit
+            while waiting:
+                yield waiting.popleft()
 
 
 class _Steps(Generic[T]):
@@ -233,11 +254,12 @@ class _Steps(Generic[T]):
         return timed if self._waiter is None else self._waiter.submit(timed).result
 
     def _try(self, values: list[Any]) -> Finish | None:
-        """Start one step; None when memory ran out and a smaller step may fit."""
+        """Start one step; None when memory ran out, and it may fit alone or in smaller steps."""
         try:
             return self._start(values)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or not self._sizer.shrink(len(values)):
+            alone = self._started is None  # else what is in flight may be what takes the room
+            if not is_out_of_memory(error) or (alone and not self._sizer.shrink(len(values))):
                 raise
         # Outside the handler: the exception held the frames of the failed call, and their memory with them.
         cuda = getattr(sys.modules.get("torch"), "cuda", None)

@@ -1,7 +1,8 @@
 """One embedding run: from clips to rows, in whatever thread calls it."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,14 +10,15 @@ import numpy as np
 from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
 from workbench.engine.clip_ids import stored_id
-from workbench.engine.decode_units import decode_units, frames_of_clips
 from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batches
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore
 from workbench.engine.tally import Tally
+from workbench.engine.units import in_units
 from workbench.errors import InvalidClipError, MediaError
+from workbench.media.sampling import frame_times
 
 if TYPE_CHECKING:
     from workbench.engine.embeddings import Embeddings
@@ -96,7 +98,7 @@ class EmbedRun:
         """Do it."""
         missing = self._reuse()
         outcomes = run_batches(
-            decode_units(self.clips, missing, self._num_frames),
+            self._units(missing),
             self._prepare,
             self.model.start_items,
             sizer=self._sizer,
@@ -140,25 +142,46 @@ class EmbedRun:
         self.tally.spend({"write_s": time.perf_counter() - began})
         return [place for place in places if ids[place] not in found]
 
-    def _prepare(self, places: Sequence[int]) -> Iterator[Prepared[int]]:
-        """Decode and preprocess the clips of a unit, in a worker thread."""
-        spans = frames_of_clips([self.clips[place] for place in places], self._num_frames)
-        for place in places:
-            began = time.perf_counter()
-            if self._stop.is_set:
-                yield Prepared(place, problem="The job was stopped.")
-                continue
-            try:
-                frames = next(spans)
-            except CLIP_PROBLEMS as error:
-                spent = {"decode_s": time.perf_counter() - began}
-                yield Prepared(place, problem=str(error), seconds=spent)
-                spans = frames_of_clips([self.clips[one] for one in places if one > place], self._num_frames)
-                continue
-            yield self._preprocess(place, frames, {"decode_s": time.perf_counter() - began})
+    def _units(self, places: list[int]) -> Iterator[list[int]]:
+        """Group windows of one film, in so many parts that every worker has one."""
+        share = -(-len(places) // self._workers)
+        return in_units(places, self.clips, lambda: min(share, self._sizer.together(self._workers)))
+
+    def _prepare(self, places: Sequence[int]) -> list[Prepared[int]]:
+        """Decode and preprocess clips, in a worker thread; of each the pixels go before the next."""
+        clips = [self.clips[place] for place in places]
+        problem = ""
+        done: list[Prepared[int]] = []
+        with contextlib.closing(self._decoded(clips)) as stream:
+            for place in places:
+                began = time.perf_counter()
+                problem = "The job was stopped." if self._stop.is_set else problem
+                frames = None
+                try:
+                    frames = None if problem else next(stream)
+                except CLIP_PROBLEMS as error:
+                    problem = str(error)  # of the file: what is left of it has the same
+                seconds = {"decode_s": time.perf_counter() - began}
+                done.append(
+                    self._preprocess(place, frames, seconds)
+                    if frames is not None
+                    else Prepared(place, problem=problem, seconds=seconds)
+                )
+                del frames  # else its pixels stay while the next are decoded
+        return done
+
+    def _decoded(self, clips: "Sequence[Clip]") -> "Generator[Frames]":
+        """Decode the frames of each clip: several are spans of one film and take one pass."""
+        if len(clips) == 1:
+            yield clips[0].frames(self._num_frames)
+            return
+        from workbench.media.spans import frames_of_spans
+
+        times = [frame_times(clip.start_s, clip.stop_s, self._num_frames) for clip in clips]
+        yield from frames_of_spans(clips[0].path, times)
 
     def _preprocess(self, place: int, frames: "Frames", seconds: dict[str, float]) -> Prepared[int]:
-        """Turn the frames of one clip into an item of a batch."""
+        """Turn the pixels of one clip into what the model takes."""
         began = time.perf_counter()
         if self._stop.is_set:
             return Prepared(place, problem="The job was stopped.")

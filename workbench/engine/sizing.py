@@ -11,6 +11,7 @@ MOST_ON_ACCELERATOR = 256
 USED_SHARE = 0.7  # of the free memory: other work on the device needs some, and an estimate is one
 QUICK_S = 0.25  # a step this short may grow
 SLOW_S = 0.75  # a longer one shrinks: Stop waits for the step that is being computed
+FEWEST_TOGETHER, MOST_TOGETHER = 8, 64  # windows of one film that a worker decodes in one pass
 PREPARED_BYTES = 256 << 20  # prepared items that may wait for the model, all together
 
 
@@ -58,6 +59,12 @@ class BatchSizer:
     def ahead(self, workers: int) -> int:
         """Items that may be in work or ready, beside the batch that is being put together."""
         return min(self.size + workers, max(workers, PREPARED_BYTES // self._item_bytes))
+
+    def together(self, workers: int) -> int:
+        """Items that one worker may prepare together, while the others do so too."""
+        known = self._item_bytes > 1
+        fitting = PREPARED_BYTES // (2 * workers * self._item_bytes) if known else 0
+        return max(FEWEST_TOGETHER, min(fitting, MOST_TOGETHER))
 
     def saw(self, value: Any) -> None:
         """Learn how large a prepared item is."""

@@ -10,7 +10,7 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.media.clips import Clip, ClipSet
-    from workbench.media.decode import frames_at, probe
+    from workbench.media.decode import frames_at, probe, sample_rates
     from workbench.media.encode import write_video
     from workbench.media.frames import Frames, MediaInfo
     from workbench.media.images import read_image
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workbench.media.samples import sample_answers, sample_clips, sample_prompts
     from workbench.media.sampling import SamplingPolicy, frame_indices, frame_times
     from workbench.media.sources import load_clips
+    from workbench.media.spans import frames_of_spans
 
 _EXPORTS = {
     "Clip": "workbench.media.clips",
@@ -32,12 +33,14 @@ _EXPORTS = {
     "frame_indices": "workbench.media.sampling",
     "frame_times": "workbench.media.sampling",
     "frames_at": "workbench.media.decode",
+    "frames_of_spans": "workbench.media.spans",
     "load_clips": "workbench.media.sources",
     "probe": "workbench.media.decode",
     "read_image": "workbench.media.images",
     "sample_answers": "workbench.media.samples",
     "sample_clips": "workbench.media.samples",
     "sample_prompts": "workbench.media.samples",
+    "sample_rates": "workbench.media.decode",
     "write_video": "workbench.media.encode",
 }
 
@@ -53,12 +56,14 @@ __all__ = [
     "frame_indices",
     "frame_times",
     "frames_at",
+    "frames_of_spans",
     "load_clips",
     "probe",
     "read_image",
     "sample_answers",
     "sample_clips",
     "sample_prompts",
+    "sample_rates",
     "write_video",
 ]
 

@@ -12,7 +12,7 @@ from workbench.media.cache import BytesCache
 from workbench.media.frames import Frames
 from workbench.media.names import safe_text
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.sampling import frame_times, window_spans
+from workbench.media.sampling import check_seconds, frame_times, window_spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +91,8 @@ class Clip:
 
     def _make_poster(self, max_side: int) -> bytes:
         """Decode and shrink the picture in the middle."""
+        from workbench.media.decode import poster_at
         from workbench.media.images import jpeg_bytes, read_image
-        from workbench.media.small_pictures import poster_at
 
         if self.kind == "image":
             return jpeg_bytes(read_image(self.path), max_side)
@@ -165,37 +165,28 @@ class ClipSet(Sequence[Clip]):
         return report
 
     def windows(self, length_s: float, stride_s: float | None = None) -> "ClipSet":
-        """Cut every video into windows, each a clip of its own; images stay as they are.
-
-        Embedding them decodes a film once, not once a window.
+        """Cut each video into windows; together they cost one pass over the film when embedded.
 
         Args:
-            length_s: Length of a window in seconds; the last one ends where the video does.
-            stride_s: Seconds from the start of one window to the next; None is the length.
+            length_s: Seconds in a window; see `window_spans` for the end of a film.
+            stride_s: Seconds from one start to the next; None lets windows follow each other.
 
         Returns:
-            The windows, named after their file and span.
+            A set of windows, with keys such as "film.mp4@12.0-20.0". Images stay as they are.
 
         Raises:
-            InvalidParameterError: If a length or stride is no positive number.
+            InvalidParameterError: If length or stride is no finite number of at least 0.001.
 
         Example:
             >>> from workbench.media.samples import sample_clips
-            >>> sample_clips()[:1].windows(length_s=1.5, stride_s=0.5).keys[1].partition("@")[2]
-            '0.5-2'
+            >>> sample_clips()[:1].windows(1.0).keys
+            ['black-star-still.mp4@0.0-1.0', 'black-star-still.mp4@1.0-1.5']
         """
-        cut: list[Clip] = []
-        for clip in self:
-            if clip.kind == "image":
-                cut.append(clip)
-                continue
-            cut += [
-                replace(clip, key=f"{clip.key}@{start:.10g}-{stop:.10g}", start_s=start, stop_s=stop)
-                for start, stop in window_spans(clip.start_s, clip.stop_s, length_s, stride_s)
-            ]
-        windows = ClipSet(cut)
-        windows.outcomes = replace(self.outcomes, added=tuple(windows.keys))
-        return windows
+        for name, value in (("length_s", length_s), ("stride_s", length_s if stride_s is None else stride_s)):
+            check_seconds(name, value)
+        cut = ClipSet(part for clip in self for part in _windows_of(clip, length_s, stride_s))
+        cut.outcomes = replace(self.outcomes, added=tuple(cut.keys))
+        return cut
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row a clip: key, kind, seconds, size, caption, path, content id."""
@@ -256,8 +247,11 @@ class ClipSet(Sequence[Clip]):
     def _take(self, clips: Iterable[Clip]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Take clips in; return the keys that are new and the paths that were there already."""
         added, present = [], []
+        resolved: dict[Path, Path] = {}  # a film comes once for each of its windows
         for clip in clips:
-            identity = (clip.path.resolve(), clip.start_s, clip.stop_s)
+            if clip.path not in resolved:
+                resolved[clip.path] = clip.path.resolve()
+            identity = (resolved[clip.path], clip.start_s, clip.stop_s)
             if identity in self._identities:
                 present.append(safe_text(str(clip.path)))
                 continue
@@ -271,6 +265,8 @@ class ClipSet(Sequence[Clip]):
     def _free_key(self, clip: Clip) -> str:
         """Return the clip's key, with folders or a number added until nobody else has it."""
         key = clip.key
+        if key not in self._place:
+            return key
         folders = list(clip.path.resolve().parts[1 : -1 - key.count("/")])
         for _ in range(_MAX_FOLDERS_IN_KEY):
             if key not in self._place:
@@ -281,3 +277,20 @@ class ClipSet(Sequence[Clip]):
         while f"{key} ({number})" in self._place:
             number += 1
         return f"{key} ({number})" if key in self._place else key
+
+
+def _windows_of(clip: Clip, length_s: float, stride_s: float | None) -> Iterator[Clip]:
+    """Cut one clip; an image, or a video without length, is one window as it is."""
+    spans = window_spans(clip.start_s, clip.stop_s, length_s, stride_s) if clip.kind == "video" else []
+    if not spans:
+        yield clip
+    for start_s, stop_s in spans:
+        yield replace(
+            clip, key=f"{clip.key}@{_short(start_s)}-{_short(stop_s)}", start_s=start_s, stop_s=stop_s
+        )
+
+
+def _short(seconds: float) -> str:
+    """Write seconds with as few decimals as a millisecond needs, at least one."""
+    whole, _, decimals = f"{seconds:.3f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0') or '0'}"

@@ -13,26 +13,26 @@ tone mapping. Transparent areas are shown on white. A frame of another size than
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from workbench.errors import ClipDecodeError, InvalidClipError
+from workbench.errors import ClipDecodeError, InvalidParameterError
 from workbench.media.container import OpenVideo, open_video
+from workbench.media.files import media_file
 from workbench.media.frames import Frames, MediaInfo
+from workbench.media.images import shrunk
 from workbench.media.names import display_name
-from workbench.media.onepass import StrangeFileError, decode_fast
 from workbench.media.orientation import may_be_turned, rotation_degrees
-from workbench.media.packets import (
-    FrameReader,
-    PacketReader,
-    Picture,
-    SpanCollector,
-    TimesRunBackError,
-)
+from workbench.media.packets import FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
+from workbench.media.sampling import rate_times
+from workbench.media.spans import frames_of_spans
 
 _SMALL_FILE_BYTES = 2 << 20
 _LONGEST_BELIEVED_S = 4 * 3600.0  # a longer one is checked: damaged headers state years
+_SEEK_FROM_S = 10.0
+_JITTER_S = 0.002  # containers round time stamps to milliseconds
 
 
 def probe(path: Path | str) -> MediaInfo:
@@ -108,131 +108,127 @@ def frames_at(
     return next(frames_of_spans(path, [times_s], threads=threads))
 
 
-def frames_of_spans(
-    path: Path | str, spans: Sequence[Sequence[float] | np.ndarray], *, threads: int | None = None
-) -> Iterator[Frames]:
-    """Decode the frames of several spans of one video in one pass, as ``frames_at`` does for each alone.
-
-    Spans may overlap; no picture is decoded twice for them. Memory holds what is not given out yet.
-
-    Args:
-        path: A local video file.
-        spans: For each span its moments, as for ``frames_at``; best in the order of the video.
-        threads: As for ``frames_at``.
-
-    Yields:
-        The frames of each span, in the order of ``spans``.
-
-    Raises:
-        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError, InvalidClipError: As ``frames_at``.
-
-    Example:
-        >>> from workbench.media.samples import sample_clips
-        >>> spans = [[0.0, 0.5], [0.25, 0.75, 1.0]]
-        >>> [len(frames) for frames in frames_of_spans(sample_clips()[0].path, spans)]
-        [2, 3]
-    """
-    path = Path(path)
-    times = [_checked_times(span) for span in spans]
-    collector, flat = SpanCollector([len(span) for span in times]), np.concatenate([np.empty(0), *times])
-    with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads) as video:
-        for picture in decode_fast(video, flat):
-            collector.put(picture)
-            yield from collector.ready()
-    if not collector.complete:
-        first = sum(len(span) for span in times[: collector.next_span])
-        rest = [len(span) for span in times[collector.next_span :]]
-        yield from decode_from_start(path, flat[first:], rest, threads=threads)
-
-
 def sample_rates(
     path: Path | str, rates_fps: Sequence[float], start_s: float = 0.0, stop_s: float | None = None
 ) -> dict[float, Frames]:
-    """Sample a video at several rates with one decode.
+    """Sample a stretch of video at several rates, in one pass over it.
 
     Args:
         path: A local video file.
-        rates_fps: Frames a second; the frame on screen at ``start_s + i / rate`` is taken for each i.
-        start_s: Start, in seconds from the start of the video.
-        stop_s: End in seconds, itself not included; None is the end of the video.
+        rates_fps: Pictures a second, each above 0 and at most 1000.
+        start_s: Start of the stretch, in seconds from the start of the video.
+        stop_s: End of the stretch in seconds, itself not included; None is the end of the video.
 
     Returns:
-        The frames at each rate.
+        For each rate r the frames on screen at start, start + 1/r, start + 2/r and so on.
 
     Raises:
-        InvalidClipError: If a rate is no positive number, or the stretch has no length.
-        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As ``frames_at``.
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+        InvalidClipError: If the stretch has no length.
+        InvalidParameterError: If there is no rate, or one is no number in its range.
 
     Example:
         >>> from workbench.media.samples import sample_clips
-        >>> {rate: len(frames) for rate, frames in sample_rates(sample_clips()[0].path, [1, 4]).items()}
-        {1: 2, 4: 8}
+        >>> frames = sample_rates(sample_clips()[0].path, [2, 8], stop_s=1.0)
+        >>> {rate: len(some) for rate, some in frames.items()}
+        {2: 2, 8: 8}
     """
-    stop_s = probe(path).duration_s if stop_s is None else stop_s
     rates = list(dict.fromkeys(rates_fps))
-    if not rates or not all(np.isfinite(rate) and rate > 0 for rate in rates) or not start_s < stop_s:
-        raise InvalidClipError(
-            f"Cannot sample [{start_s}, {stop_s}) s at {list(rates_fps)} frames a second: start < stop and "
-            "positive rates are needed."
-        )
-    counts = [max(int(np.ceil((stop_s - start_s) * rate - 1e-6)), 1) for rate in rates]
-    spans = [start_s + np.arange(count) / rate for count, rate in zip(counts, rates, strict=True)]
-    return dict(zip(rates, frames_of_spans(path, spans), strict=True))
+    stop_s = probe(path).duration_s if stop_s is None else stop_s
+    spans = [rate_times(start_s, stop_s, rate) for rate in rates]
+    if not spans:
+        raise InvalidParameterError("No rate was given.", next_step="Name one or more, such as [1, 4].")
+    return dict(zip(rates, frames_of_spans(path, spans, threads=None), strict=True))
 
 
-def _checked_times(times_s: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Read the moments of one span."""
-    times = np.asarray(times_s, dtype=np.float64)
-    if times.ndim != 1 or not len(times) or np.isnan(times).any():
-        raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {times_s!r}.")
-    return times
+def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
+    """Decode one small picture near a moment, quickly.
 
+    Of a small file it is the frame on screen; of a larger one the key frame before it, which
+    costs one frame whatever the distance between key frames.
 
-def decode_from_start(
-    path: Path, times_s: np.ndarray, lengths: Sequence[int] | None = None, *, threads: int | None = None
-) -> Iterator[Frames]:
-    """Do what `frames_of_spans` does by decoding every frame until all moments have passed.
+    Args:
+        path: A local video file.
+        time_s: The moment, in seconds from the start of the video.
+        max_side: The longer side of the picture, in pixels, is at most this.
 
-    Slow and sure: damaged packets are passed over (the result's note says how many), missing
-    time stamps are counted on from the frame rate.
+    Returns:
+        An upright RGB picture, uint8 (H, W, 3).
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> max(poster_at(sample_clips()[0].path, 1.0, max_side=96).shape)
+        96
     """
-    lengths = [len(times_s)] if lengths is None else lengths
-    collector = SpanCollector(lengths)
-    try:
-        yield from _decode_all(path, times_s, collector, threads, by_dts=False)
-    except TimesRunBackError:
-        given = collector.next_span
-        left, collector = lengths[given:], SpanCollector(lengths[given:])
-        yield from _decode_all(path, times_s[len(times_s) - sum(left) :], collector, threads, by_dts=True)
-    if not collector.complete:
-        raise ClipDecodeError(
-            f"{display_name(path)} is damaged: not a single frame could be decoded.",
-            next_step="Play it in another program, or leave it out.",
-        )
+    path = Path(path)
+    if media_file(path).size > _SMALL_FILE_BYTES:
+        with suppress(ClipDecodeError), open_video(path, threads=1) as video:
+            packets = PacketReader(video)
+            packets.seek(time_s)
+            for _, frame in FrameReader(video, packets):
+                return PictureMaker(max_side)(frame)
+    return shrunk(frames_at(path, [time_s], threads=1).data[0], max_side)
 
 
-def _decode_all(
-    path: Path, times_s: np.ndarray, collector: SpanCollector, threads: int | None, *, by_dts: bool
-) -> Iterator[Frames]:
-    """Decode frame after frame until every moment has been passed."""
-    with open_video(path, threads) as video:
-        packets = PacketReader(video)
-        reader = FrameReader(video, packets, patient=by_dts, by_dts=by_dts)
-        wanted = packets.wanted_ticks(times_s)
-        waiting, make = list(range(len(wanted))), PictureMaker()
-        shown = None
-        for tick, frame in reader:
-            passed = [place for place in waiting if wanted[place] < tick] if shown is not None else []
-            if shown is not None and passed:
-                collector.put(Picture(passed, make(shown[1]), packets.seconds(shown[0])))
-                waiting = [place for place in waiting if wanted[place] >= tick]
-                yield from collector.ready(reader.note)
-            if not waiting:
-                break
-            shown = (tick, frame)
-        if shown is not None and waiting:
-            collector.put(Picture(waiting, make(shown[1]), packets.seconds(shown[0])))
-        yield from collector.ready(reader.note)
+def pictures_between(
+    path: Path | str, start_s: float, stop_s: float, *, max_side: int, max_fps: float = 30.0
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode a stretch of video as a stream of small pictures, one in memory at a time.
+
+    Args:
+        path: A local video file.
+        start_s: Start of the stretch, in seconds from the start of the video.
+        stop_s: End of the stretch in seconds, itself not included.
+        max_side: The longer side of the pictures, in pixels, is at most this; sides are even.
+        max_fps: Frames that follow closer than this allows are left out.
+
+    Yields:
+        Time in seconds from the start of the video, and the upright RGB picture (H, W, 3).
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+
+    Example:
+        >>> from workbench.media.samples import sample_clips
+        >>> len(list(pictures_between(sample_clips()[0].path, 0.5, 1.0, max_side=96, max_fps=10)))
+        5
+    """
+    path = Path(path)
+    with open_video(path) as video:
+        packets, make = PacketReader(video), PictureMaker(max_side, even=True)
+        if start_s > _SEEK_FROM_S:
+            packets.seek(start_s - 1)
+        shown = _stretch(packets, FrameReader(video, packets), start_s, stop_s)
+        due_s = start_s
+        for time_s, frame in shown:
+            if time_s >= due_s - _JITTER_S:
+                due_s = max(due_s + 1 / max_fps, time_s)
+                yield time_s, make(frame)
+        if due_s == start_s:
+            raise ClipDecodeError(f"{display_name(path)}: no picture between {start_s} and {stop_s} s.")
+
+
+def _stretch(
+    packets: PacketReader, frames: FrameReader, start_s: float, stop_s: float
+) -> Iterator[tuple[float, Any]]:
+    """Yield the frames on screen in [start_s, stop_s), the one already there at its start first."""
+    before = None
+    for tick, frame in frames:
+        time_s = packets.seconds(tick)
+        if time_s >= stop_s:
+            break
+        if time_s <= start_s:
+            before = frame
+            continue
+        if before is not None:
+            yield start_s, before
+            before = None
+        yield time_s, frame
+    if before is not None:
+        yield start_s, before
 
 
 def _first_matrix(path: Path) -> tuple[int, ...] | None:

@@ -1,12 +1,11 @@
 """Reading packets and frames from a file that may be damaged: what can be had, and since when."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import av.error
 import numpy as np
@@ -87,6 +86,17 @@ def shows_by_dts(video: "OpenVideo") -> bool:
     return video.container.format.name == "avi" and bool(video.stream.codec_context.has_b_frames)
 
 
+class StrangeFileError(Exception):
+    """Something in the file does not allow the fast way; decode it from the start."""
+
+
+def stamp(timed: "Packet | VideoFrame") -> int:
+    """Return the presentation time stamp of a packet or frame that has to have one."""
+    if timed.pts is None:
+        raise StrangeFileError("time stamps are missing")
+    return timed.pts
+
+
 class TimesRunBackError(Exception):
     """Presentation times are not in the order in which frames are shown, as in some AVI files."""
 
@@ -156,57 +166,45 @@ class FrameReader:
         return self._packets.start_tick + frame.dts - self._first_dts
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One decoded picture, and what it answers.
+class Shown(NamedTuple):
+    """A frame with the places in an answer that show it.
 
     Args:
-        places: Places in the list of wanted moments at which it is on screen.
-        pixels: RGB uint8 (H, W, 3).
-        time_s: When it is shown, in seconds from the start.
+        places: Numbers of the moments it is on screen at.
+        frame: The frame as it is stored.
+        time_s: Its presentation time in seconds from the start.
+        note: What had been passed over until then.
     """
 
     places: list[int]
-    pixels: np.ndarray
+    frame: "VideoFrame"
     time_s: float
+    note: str = ""
 
 
-class SpanCollector:
-    """Puts pictures that come in any order into the spans that asked for them.
+class Collector:
+    """Fills the frames of an answer in any order, each picture stored once it is made."""
 
-    Args:
-        lengths: How many frames each span has; a place counts through all of them.
-    """
-
-    def __init__(self, lengths: Sequence[int]) -> None:
-        self._span_of = [span for span, length in enumerate(lengths) for _ in range(length)]
-        self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int)
-        self._filled: dict[int, dict[int, Picture]] = {}
-        self.next_span = 0
-
-    def put(self, picture: Picture) -> None:
-        """Take a picture; places of spans that were given out already are passed over."""
-        for place in picture.places:
-            span = self._span_of[place]
-            if span >= self.next_span:
-                self._filled.setdefault(span, {})[place - self._starts[span]] = picture
-
-    def ready(self, note: str = "") -> Iterator[Frames]:
-        """Give out the next spans that are complete, in order; their pictures are let go."""
-        while self.next_span + 1 < len(self._starts):
-            length = int(self._starts[self.next_span + 1] - self._starts[self.next_span])
-            filled = self._filled.get(self.next_span, {})
-            if len(filled) < length:
-                return
-            del self._filled[self.next_span]
-            self.next_span += 1
-            shown = [filled[place] for place in range(length)]
-            data = np.empty((length, *shown[0].pixels.shape), np.uint8)
-            for place, picture in enumerate(shown):
-                data[place] = picture.pixels
-            yield Frames(data, np.array([picture.time_s for picture in shown]), note)
+    def __init__(self, num_frames: int) -> None:
+        self._pictures: np.ndarray | None = None
+        self._times_s = np.zeros(num_frames)
+        self._missing = set(range(num_frames))
 
     @property
     def complete(self) -> bool:
-        """True when every span was given out."""
-        return self.next_span + 1 >= len(self._starts)
+        """True when no frame is missing any more."""
+        return not self._missing
+
+    def put(self, places: list[int], picture: np.ndarray, time_s: float) -> None:
+        """Store one picture at all places that show it."""
+        if self._pictures is None:
+            self._pictures = np.empty((len(self._times_s), *picture.shape), np.uint8)
+        self._pictures[places] = picture
+        self._times_s[places] = time_s
+        self._missing.difference_update(places)
+
+    def frames(self, note: str = "") -> Frames | None:
+        """Return the answer, or None while something is missing."""
+        if self._missing or self._pictures is None:
+            return None
+        return Frames(self._pictures, self._times_s, note)

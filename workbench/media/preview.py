@@ -103,8 +103,8 @@ def _container_type(info: "MediaInfo", head: bytes) -> str:
 
 def _transcoded(clip: "Clip") -> bytes:
     """Make a small H.264 copy of the start of a clip, at the times of its own frames."""
+    from workbench.media.decode import pictures_between
     from workbench.media.encode import write_timed
-    from workbench.media.small_pictures import pictures_between
 
     stop_s = min(clip.stop_s, clip.start_s + _MAX_SECONDS)
     pictures = pictures_between(clip.path, clip.start_s, stop_s, max_side=_MAX_SIDE)

@@ -1,10 +1,16 @@
 """Which moments of a clip stand for it. Arithmetic only: no file is opened here."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from workbench.errors import InvalidClipError, InvalidParameterError
+
+HIGHEST_FPS = 1000
+SHORTEST_S = 0.001  # stores tell spans apart by the millisecond
+_HAIR = 1e-9  # what sums of floats are off by
 
 
 def frame_times(start_s: float, stop_s: float, num_frames: int) -> np.ndarray:
@@ -69,42 +75,87 @@ def frame_indices(num_available: int, num_frames: int) -> np.ndarray:
     return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_available // (2 * num_frames)
 
 
+def rate_times(start_s: float, stop_s: float, rate_fps: float) -> np.ndarray:
+    """Choose moments at a rate: the start, and one every ``1 / rate_fps`` seconds before the end.
+
+    Args:
+        start_s: Start in seconds.
+        stop_s: End in seconds, itself not included.
+        rate_fps: Moments a second, above 0 and at most 1000.
+
+    Returns:
+        Increasing times in seconds, float64, at least one.
+
+    Raises:
+        InvalidClipError: If the stretch has no length.
+        InvalidParameterError: If the rate is no number in its range.
+
+    Example:
+        >>> rate_times(1.0, 2.0, 4)
+        array([1.  , 1.25, 1.5 , 1.75])
+    """
+    number = isinstance(rate_fps, int | float | np.number) and not isinstance(rate_fps, bool)
+    if not number or not 0 < rate_fps <= HIGHEST_FPS:
+        raise InvalidParameterError(
+            f"A rate is {rate_fps!r}; it is a number of pictures a second above 0, at most {HIGHEST_FPS}."
+        )
+    if not -math.inf < start_s < stop_s < math.inf:
+        raise InvalidClipError(f"Cannot sample [{start_s}, {stop_s}) s: a stretch needs start < stop.")
+    return start_s + np.arange(max(1, math.ceil((stop_s - start_s) * rate_fps - _HAIR))) / rate_fps
+
+
 def window_spans(
     start_s: float, stop_s: float, length_s: float, stride_s: float | None = None
 ) -> list[tuple[float, float]]:
-    """Cut a stretch of video into windows.
+    """Cut a stretch of time into windows.
+
+    Windows begin every ``stride_s`` until one reaches the end; that one is cut there, and left out
+    when less than half of it remains, unless it is the only one.
 
     Args:
-        start_s: Start of the stretch, in seconds from the start of the video.
-        stop_s: End of the stretch in seconds, itself not included.
-        length_s: Length of a window in seconds.
-        stride_s: Seconds from the start of one window to the next; None is the length.
+        start_s: Start of the stretch in seconds.
+        stop_s: Its end, itself not included.
+        length_s: Seconds in a window, at least 0.001.
+        stride_s: Seconds from one start to the next, at least 0.001; None is ``length_s``.
 
     Returns:
-        (start, stop) of each window, in order. The last one is shorter where the stretch ends, and left out
-        where the one before reaches the end too.
+        Start and end of each window; none for a stretch without length.
 
     Raises:
-        InvalidParameterError: If a length or stride is no positive number.
+        InvalidParameterError: If length or stride is no finite number of at least a millisecond.
 
     Example:
-        >>> window_spans(0.0, 10.0, length_s=4.0, stride_s=3.0)
-        [(0.0, 4.0), (3.0, 7.0), (6.0, 10.0)]
-        >>> window_spans(0.0, 5.0, length_s=2.0)
-        [(0.0, 2.0), (2.0, 4.0), (4.0, 5.0)]
+        >>> window_spans(0.0, 10.0, 4.0)
+        [(0.0, 4.0), (4.0, 8.0), (8.0, 10.0)]
+        >>> window_spans(0.0, 10.0, 4.0, 2.0)
+        [(0.0, 4.0), (2.0, 6.0), (4.0, 8.0), (6.0, 10.0)]
     """
     stride_s = length_s if stride_s is None else stride_s
     for name, value in (("length_s", length_s), ("stride_s", stride_s)):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (number and np.isfinite(value) and value > 0):
-            raise InvalidParameterError(
-                f"{name} of windows is {value!r}; it is a positive number of seconds.",
-                next_step="windows(length_s=10, stride_s=5) cuts ten seconds every five.",
-            )
-    rest_s = max(stop_s - start_s - length_s, 0.0)
-    count = int(np.ceil(round(rest_s / stride_s, 6))) + 1
-    starts = [start_s + place * stride_s for place in range(count)]
-    return [(start, min(start + length_s, stop_s)) for start in starts if start < stop_s]
+        check_seconds(name, value)
+    if not start_s < stop_s < math.inf:
+        return []
+    whole_s = stop_s - start_s
+    to_end = math.ceil((whole_s - length_s) / stride_s - _HAIR) + 1
+    count = max(1, min(to_end, math.ceil(whole_s / stride_s - _HAIR)))
+    starts = [start_s + number * stride_s for number in range(count)]
+    if count > 1 and stop_s - starts[-1] < length_s / 2 - _HAIR:
+        starts.pop()
+    return [(start, min(start + length_s, stop_s)) for start in starts]
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Refuse what is no finite number of seconds of at least a millisecond.
+
+    Raises:
+        InvalidParameterError: Naming what came.
+    """
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not SHORTEST_S <= value < math.inf:
+        raise InvalidParameterError(
+            f"{name} is {value!r}; it is a number of seconds of at least {SHORTEST_S}.",
+            next_step="clips.windows(8.0, 4.0) makes windows of 8 seconds that overlap by half.",
+        )
 
 
 @dataclass(frozen=True)

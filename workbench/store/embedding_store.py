@@ -1,15 +1,18 @@
 """EmbeddingStore: durable vectors with their provenance, safe for several writers at once, searchable."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
-from workbench.store.folder import choose_space
+from workbench.errors import InvalidParameterError
+from workbench.store.folder import choose_space, write_lock
+from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
-from workbench.store.search import SearchResult, places_of, query_vector, run_search
+from workbench.store.search import SearchResult, indexed_hits, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot
 from workbench.store.stored_vectors import StoredVectors
 from workbench.store.tables import told_plainly
@@ -84,8 +87,9 @@ class EmbeddingStore(StoredVectors):
         k: int = 10,
         where: Any = None,
         by_video: bool = False,
+        index: bool = False,
     ) -> "SearchResult":
-        """Find the clips that are nearest to what is asked for; exact, every row is compared.
+        """Find the clips that are nearest to what is asked for; exact unless ``index``: every row is compared.
 
         Everything that is asked for is joined: a text and clips to be like, without others.
 
@@ -101,13 +105,15 @@ class EmbeddingStore(StoredVectors):
             where: Which rows count: a pandas query such as "kind == 'video'", or a function from the
                 table of ``rows(space)`` to a mask.
             by_video: Whether to find at most one clip of each file.
+            index: Whether to ask the index that ``build_index`` made; its measured recall is in the result.
 
         Returns:
             The hits, best first; ``to_frame()`` is a table.
 
         Raises:
-            InvalidParameterError: If nothing was asked for, or no or several spaces fit.
-            StoreError: If the store cannot be read.
+            InvalidParameterError: If nothing was asked for, no or several spaces fit, or the index was
+                asked to filter.
+            StoreError: If the store cannot be read, or the index is missing or older than the rows.
         """
         chosen = choose_space(self.spaces(), space if space is not None else model)
         snapshot = self.snapshot(chosen)
@@ -122,7 +128,55 @@ class EmbeddingStore(StoredVectors):
             more=snapshot.vectors[like],
             less=snapshot.vectors[unlike],
         )
+        if index:
+            return self._ask_index(chosen, snapshot, query, k, ids, filtered=where is not None or by_video)
         return run_search(snapshot, chosen, query, k=k, where=where, leave_out=ids, by_video=by_video)
+
+    def build_index(self, space: EmbeddingSpace | str | None = None) -> IndexReport:
+        """Build an index of a space, and measure what it finds; worth it from some millions of rows on.
+
+        Args:
+            space: Which embedding space; None is the only one.
+
+        Returns:
+            Its kind, its recall at 10 against exact search, what it took; kept with the store.
+
+        Raises:
+            InvalidParameterError: If the space has fewer than 1,000 vectors.
+            StoreError: If the store cannot be written.
+        """
+        chosen = choose_space(self.spaces(), space)
+        snapshot = self.snapshot(chosen)
+        with self._guard, told_plainly("Indexing", self.path), write_lock(self.path):
+            return build(
+                self._table_for(chosen, snapshot.vectors.shape[1]), snapshot, self._report_of(chosen)
+            )
+
+    def _ask_index(
+        self,
+        space: EmbeddingSpace,
+        snapshot: Snapshot,
+        query: np.ndarray,
+        k: int,
+        leave_out: Sequence[int],
+        *,
+        filtered: bool,
+    ) -> "SearchResult":
+        """Search through the index."""
+        if filtered:
+            raise InvalidParameterError(
+                "The index cannot filter.",
+                next_step="Leave out index=True: exact search takes where= and by_video=.",
+            )
+        with self._guard, told_plainly("Reading", self.path):
+            report = read_report(self._report_of(space), len(snapshot.vectors))
+            table = self._table_for(space, snapshot.vectors.shape[1])
+            found = table.near(query, k + len(leave_out), report.nprobes)
+        return indexed_hits(snapshot, space, found, k=k, leave_out=leave_out, report=report)
+
+    def _report_of(self, space: EmbeddingSpace) -> Path:
+        """Where the report of an index lies."""
+        return self.path / "indexes" / f"{space.key}.json"
 
     def duplicates(
         self, *, space: EmbeddingSpace | str | None = None, threshold: float = 0.98

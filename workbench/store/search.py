@@ -13,9 +13,10 @@ from workbench.errors import EmbeddingSpaceError, InvalidParameterError, Nothing
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.store.index import IndexReport
     from workbench.store.snapshot import Snapshot
 
-__all__ = ["Hit", "SearchResult", "places_of", "query_vector", "run_search"]
+__all__ = ["Hit", "SearchResult", "indexed_hits", "places_of", "query_vector", "run_search"]
 
 LESS_WEIGHT = 0.5  # how much "less like those" pulls away, against 1 for "more like these" (Rocchio)
 
@@ -48,12 +49,16 @@ class SearchResult(Sequence[Hit]):
         hits: The clips.
         space: The space that was searched.
         searched: How many rows were compared.
+        index: The index that was asked, with its measured recall; None for an exact search.
     """
 
-    def __init__(self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int) -> None:
+    def __init__(
+        self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int, index: "IndexReport | None" = None
+    ) -> None:
         self.hits = list(hits)
         self.space = space
         self.searched = searched
+        self.index = index
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -71,10 +76,17 @@ class SearchResult(Sequence[Hit]):
         return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
 
     def __repr__(self) -> str:
-        return f"{len(self)} of {self.searched:,} clips\n{text_table(self._rows())}"
+        return f"{self.caption}\n{text_table(self._rows())}"
+
+    @property
+    def caption(self) -> str:
+        """How many clips were found among how many, and what an index may have missed."""
+        index = self.index
+        missed = f"; by an index that finds {100 * index.recall:.1f} % of them" if index is not None else ""
+        return f"{len(self)} of {self.searched:,} clips{missed}"
 
     def _repr_html_(self) -> str:
-        caption = f"{len(self)} of {self.searched:,} clips"
+        caption = self.caption
         return html_table(self._rows(), headers=["clip", "score", "seconds"], caption=caption)
 
     def _rows(self) -> list[tuple[str, str, str]]:
@@ -157,10 +169,45 @@ def run_search(
         scores, places = nearest_per_group(snapshot.vectors, query, snapshot.films(), k, mask=mask)
     else:
         scores, places = (found[0] for found in nearest(snapshot.vectors, query, k, mask=mask))
+    hits = _hits(snapshot, places, scores)
+    return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors))
+
+
+def indexed_hits(
+    snapshot: "Snapshot",
+    space: EmbeddingSpace,
+    found: Sequence[tuple[str, float]],
+    *,
+    k: int,
+    leave_out: Sequence[int],
+    report: "IndexReport",
+) -> SearchResult:
+    """Turn what an index found into hits.
+
+    Args:
+        snapshot: The rows.
+        space: Their space.
+        found: Ids and similarities, best first.
+        k: How many clips to find.
+        leave_out: Places of rows that are not to be found.
+        report: The index.
+
+    Returns:
+        The hits.
+    """
+    ids = snapshot.rows["id"]
+    places = {name: ids.index(name).as_py() for name, _ in found}
+    score_of = {places[name]: score for name, score in found if places[name] >= 0}
+    kept = [place for place in score_of if place not in set(leave_out)][:k]
+    hits = _hits(snapshot, kept, [score_of[place] for place in kept])
+    return SearchResult(hits, space, len(snapshot.vectors), report)
+
+
+def _hits(snapshot: "Snapshot", places: Any, scores: Any) -> list[Hit]:
+    """Look up what is known of the rows that were found."""
     fields = list(Hit.__dataclass_fields__)
     found = snapshot.facts([name for name in fields if name != "score"], places).assign(score=scores)
-    hits = [Hit(**dict(zip(fields, row, strict=True))) for row in found[fields].itertuples(index=False)]
-    return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors))
+    return [Hit(**dict(zip(fields, row, strict=True))) for row in found[fields].itertuples(index=False)]
 
 
 def places_of(snapshot: "Snapshot", names: Sequence[str]) -> list[int]:

@@ -73,6 +73,30 @@ class Table:
         """Join small files and drop versions older than ``keep``."""
         self._handle.optimize(cleanup_older_than=keep)
 
+    def build_index(self) -> None:
+        """Build the index of the vectors, in place of an older one: cells of whole vectors."""
+        from lancedb.index import IvfFlat
+
+        self._handle.create_index("vector", config=IvfFlat(distance_type="dot"), replace=True)
+
+    def near(self, query: np.ndarray, k: int, nprobes: int) -> list[tuple[str, float]]:
+        """Ask the index.
+
+        Args:
+            query: float32 (D,), of unit length.
+            k: How many rows.
+            nprobes: Cells to look at.
+
+        Returns:
+            Ids and similarities, best first; some of the exact answer may be missing.
+        """
+        asked = self._handle.search(query, vector_column_name="vector").distance_type("dot").nprobes(nprobes)
+        found = asked.limit(k).select(["id", "_distance"]).to_arrow()
+        return [
+            (name, 1.0 - distance)
+            for name, distance in zip(found["id"].to_pylist(), found["_distance"].to_pylist(), strict=True)
+        ]
+
     def read(self, columns: Sequence[str] | None = None) -> "pa.Table":
         """Read all rows, all columns or some."""
         query = self._handle.search()

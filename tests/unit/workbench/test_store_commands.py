@@ -7,6 +7,7 @@ import sys
 import pytest
 
 pytest.importorskip("lancedb", reason="lancedb is not installed")
+from workbench import Embeddings, sample_clips
 from workbench.cli import main
 
 
@@ -150,6 +151,14 @@ def test_embed__manifest_and_shard(run, tmp_path):
     saved = numbers_of(tmp_path / "v.parquet")
     assert saved.keys == ["one", "two"]
     assert saved.paths[0].endswith("0.tar/one.mp4")
+
+
+def test_embed__windows_have_keys_with_their_spans(run, tmp_path):
+    film = next(clip for clip in sample_clips() if clip.duration_s == 2.0)
+    code, _, _ = run("embed", film.path, "--out", tmp_path / "v.npz", "--windows", "1:0.5")
+    assert code == 0
+    spans = ["0.0-1.0", "0.5-1.5", "1.0-2.0"]
+    assert Embeddings.load(tmp_path / "v.npz").keys == [f"{film.path.name}@{span}" for span in spans]
 
 
 @pytest.mark.parametrize("text", ["x", "0", "5:-1", "nan", ":3", "5:x"])

@@ -34,14 +34,6 @@ class FakeClip:
     def content_id(self) -> str:
         return f"content of {self.key}"
 
-    @property
-    def width(self) -> int:
-        return self.size[1]
-
-    @property
-    def height(self) -> int:
-        return self.size[0]
-
     def poster(self, max_side: int = 192) -> bytes:
         if self.error is not None:
             raise self.error

@@ -4,8 +4,13 @@ import time
 import numpy as np
 import pytest
 
-from workbench.engine.loop import Batch, Prepared, StopSignal, prefetch, run_batches
+from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, prefetch, run_batches
 from workbench.engine.sizing import BatchSizer
+
+
+def each(prepare):
+    """Prepare the items of a unit one by one."""
+    return lambda unit: [prepare(item) for item in unit]
 
 
 def test_prefetch__never_runs_further_ahead_than_told():
@@ -54,13 +59,13 @@ def test_prefetch__stop_wakes_up_a_waiting_reader():
 
 
 def test_run_batches__a_problem_in_the_middle_splits_nothing():
-    def prepare(group):
-        return [Prepared(i, problem="odd one") if i == 2 else Prepared(i, value=float(i)) for i in group]
+    def prepare(i):
+        return Prepared(i, problem="odd one") if i == 2 else Prepared(i, value=float(i))
 
     outcomes = list(
         run_batches(
-            [[0], [1, 2, 3], [4], [5]],
-            prepare,
+            chunks(range(6), 1),
+            each(prepare),
             lambda values: lambda: np.array(values)[:, None],
             sizer=BatchSizer(3),
             workers=2,
@@ -75,8 +80,8 @@ def test_run_batches__a_problem_in_the_middle_splits_nothing():
 
 def test_run_batches__prepared_values_are_let_go():
     outcomes = run_batches(
-        [[0], [1], [2], [3]],
-        lambda group: [Prepared(i, value=np.zeros(9)) for i in group],
+        chunks(range(4), 1),
+        each(lambda i: Prepared(i, value=np.zeros(9))),
         lambda values: lambda: np.zeros((len(values), 1)),
         sizer=BatchSizer(2),
         workers=1,
@@ -108,8 +113,8 @@ class Accelerator:
 
     def rows(self, *, overlap, batch_size=2, count=6):
         outcomes = run_batches(
-            ([i] for i in range(count)),
-            lambda group: [Prepared(i, value=i) for i in group],
+            chunks(range(count), 1),
+            each(lambda i: Prepared(i, value=i)),
             self.start,
             sizer=BatchSizer(batch_size),
             workers=1,
@@ -122,8 +127,8 @@ class Accelerator:
 def test_run_batches__overlapping_starts_the_next_step_before_it_takes_the_rows_of_one():
     device, log = Accelerator(), []
     outcomes = run_batches(
-        ([i] for i in range(6)),
-        lambda group: [Prepared(i, value=i) for i in group],
+        chunks(range(6), 1),
+        each(lambda i: Prepared(i, value=i)),
         lambda values: log.append(values[0]) or device.start(values),
         sizer=BatchSizer(2),
         workers=1,
@@ -144,3 +149,43 @@ def test_run_batches__without_overlap_a_step_is_waited_for_at_once():
 def test_run_batches__overlapping_and_out_of_memory_loses_nothing():
     device = Accelerator(most_items=4)
     assert device.rows(overlap=True, batch_size=4, count=9) == list(range(9))
+
+
+def test_run_batches__units_of_any_length_come_one_by_one():
+    def prepare(unit):
+        return [Prepared(i, problem="odd one") if i == 5 else Prepared(i, value=i) for i in unit]
+
+    outcomes = list(
+        run_batches(
+            [[0, 1, 2, 3, 4, 5, 6], [7], [], [8, 9]],
+            prepare,
+            lambda values: lambda: np.array(values)[:, None],
+            sizer=BatchSizer(4),
+            workers=2,
+            stop=StopSignal(),
+        )
+    )
+    rows = [outcome.rows.ravel().tolist() for outcome in outcomes if isinstance(outcome, Batch)]
+    assert rows == [[0, 1, 2, 3], [4, 6, 7, 8], [9]]
+
+
+def test_run_batches__long_units_are_not_prepared_far_ahead():
+    started = []
+
+    def prepare(unit):
+        started.append(len(unit))
+        return [Prepared(i, value=i) for i in unit]
+
+    outcomes = run_batches(
+        chunks(range(640), 16),
+        prepare,
+        lambda values: lambda: np.zeros((len(values), 1)),
+        sizer=BatchSizer(16),
+        workers=2,
+        stop=StopSignal(),
+    )
+    assert [one.item for one in next(outcomes).items] == list(range(16))
+    for taken in range(2, 9):
+        next(outcomes)
+        assert len(started) <= taken + 3  # one more than there are workers
+    outcomes.close()

@@ -5,11 +5,11 @@ import pytest
 from make_data import ramp_numbers, write_ramp
 from PIL import Image
 
-from workbench.errors import InvalidClipError, SourceNotFoundError
+from workbench.engine.clip_ids import stored_id
+from workbench.errors import InvalidClipError, InvalidParameterError, SourceNotFoundError
 from workbench.media.clips import Clip, ClipSet
 from workbench.media.headers import read_clip
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.samples import sample_clips
 from workbench.media.sources import load_clips
 
 
@@ -108,14 +108,31 @@ def test_outcome_report__lists_a_bounded_number() -> None:
     assert OutcomeReport().text == "nothing found"
 
 
-def test_windows__cut_videos_and_leave_images():
-    clips = sample_clips()
-    cut = clips.windows(length_s=1.0)
-    images = [clip for clip in clips if clip.kind == "image"]
-    assert [clip for clip in cut if clip.kind == "image"] == images
-    first = next(clip for clip in clips if clip.kind == "video")
-    mine = [clip for clip in cut if clip.path == first.path]
-    assert [clip.start_s for clip in mine] == [float(i) for i in range(len(mine))]
-    assert mine[-1].stop_s == first.stop_s
-    assert {clip.content_id for clip in mine} == {first.content_id}
-    assert len({clip.key for clip in cut}) == len(cut)
+def test_windows__of_videos_and_images(clips: ClipSet) -> None:
+    cut = clips.windows(1.25)
+    assert cut.keys == ["ramp.mp4@0.0-1.25", "ramp.mp4@1.25-2.5", "blue.png"]
+    assert {part.content_id for part in cut[:2]} == {clips[0].content_id}
+    assert replace(cut[1], key="ramp.mp4", start_s=0.0, stop_s=clips[0].stop_s) == clips[0]
+    assert cut[2] is clips[1]
+    assert cut.outcomes.added == tuple(cut.keys)
+    assert ramp_numbers(cut[1].frames(2).data) == [15, 21]
+
+
+def test_windows__keep_what_could_not_be_read(ramp: Path) -> None:
+    cut = load_clips([ramp, "/no/such/film.mp4"]).windows(1.0)
+    assert [error.path for error in cut.errors] == ["/no/such/film.mp4"]
+
+
+def test_windows__of_a_long_film_have_keys_and_ids_of_their_own(clips: ClipSet) -> None:
+    film = replace(clips[0], stop_s=10 * 3600.0)
+    cut = ClipSet([film]).windows(8.0, 1.7)
+    assert len(cut) == len({stored_id(part) for part in cut}) > 20_000
+
+
+@pytest.mark.parametrize("wrong", [0, -1.0, float("nan"), "8", None])
+def test_windows__no_seconds(clips: ClipSet, wrong) -> None:
+    for some in (clips, ClipSet()):
+        with pytest.raises(InvalidParameterError, match="length_s is"):
+            some.windows(wrong)
+    with pytest.raises(InvalidParameterError, match="stride_s is 0"):
+        clips.windows(1.0, 0)

@@ -15,10 +15,23 @@ from make_data import (
     write_two_streams,
 )
 
-from workbench.errors import ClipDecodeError, InvalidClipError, SourceNotFoundError, UnsupportedMediaError
-from workbench.media import onepass
-from workbench.media.decode import decode_from_start, frames_at, frames_of_spans, probe, sample_rates
-from workbench.media.small_pictures import pictures_between, poster_at
+from workbench.errors import (
+    ClipDecodeError,
+    InvalidClipError,
+    InvalidParameterError,
+    SourceNotFoundError,
+    UnsupportedMediaError,
+)
+from workbench.media import decode
+from workbench.media.decode import (
+    frames_at,
+    pictures_between,
+    poster_at,
+    probe,
+    sample_rates,
+)
+from workbench.media.pixels import PictureMaker
+from workbench.media.spans import frames_of_spans
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -45,10 +58,8 @@ def test_frames_at__order_and_repeats_are_kept(ramp: Path) -> None:
 
 def test_frames_at__converts_a_frame_wanted_twice_once(ramp: Path, monkeypatch) -> None:
     made = []
-    make = onepass.PictureMaker.__call__
-    monkeypatch.setattr(
-        onepass.PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame)
-    )
+    make = PictureMaker.__call__
+    monkeypatch.setattr(PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame))
     frames_at(ramp, [1.0, 1.01, 1.02, 2.0])
     assert len(made) == 2
 
@@ -157,11 +168,28 @@ def test_frames_at__name_that_is_not_utf_8(ramp: Path, tmp_path: Path) -> None:
     assert ramp_numbers(frames_at(path, [1.0]).data) == [10]
 
 
-def test_decode_from_start__equals_the_fast_way(ramp: Path) -> None:
-    times = np.array([2.0, 0.31, 0.32, 2.99])
-    fast, slow = frames_at(ramp, times), next(decode_from_start(ramp, times))
-    np.testing.assert_array_equal(fast.data, slow.data)
-    np.testing.assert_array_equal(fast.times_s, slow.times_s)
+def test_sample_rates__in_one_pass(ramp: Path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        decode, "frames_of_spans", lambda *given, **more: asked.append(1) or frames_of_spans(*given, **more)
+    )
+    sampled = sample_rates(ramp, [1, 2.5, 100, 1], 0.55, 2.5)
+    assert asked == [1]
+    assert list(sampled) == [1, 2.5, 100]
+    assert ramp_numbers(sampled[1].data) == [5, 15]
+    assert ramp_numbers(sampled[2.5].data) == [5, 9, 13, 17, 21]
+    assert len(sampled[100]) == 195
+    assert ramp_numbers(sample_rates(ramp, [1])[1].data) == [0, 10, 20]
+
+
+def test_sample_rates__broken_requests(ramp: Path) -> None:
+    for rate in (0, -1, np.nan, np.inf, "2", True):
+        with pytest.raises(InvalidParameterError, match="pictures a second"):
+            sample_rates(ramp, [3, rate])
+    with pytest.raises(InvalidParameterError, match="No rate"):
+        sample_rates(ramp, [])
+    with pytest.raises(InvalidClipError, match="start < stop"):
+        sample_rates(ramp, [1], 2.0, 2.0)
 
 
 def test_probe__facts(tmp_path: Path) -> None:
@@ -263,63 +291,27 @@ def test_frames_at__opened_and_left_often(ramp: Path) -> None:
         assert frames_at(ramp, [i / 40], threads=2 + i % 2).data.shape[0] == 1
 
 
-SPANS = ([0.05, 0.45], [0.25, 0.65, 1.25], [2.95], [1.05, 1.05, 0.15])
+def test_poster_at__large_file_gives_the_key_frame_before(ramp: Path, monkeypatch) -> None:
+    monkeypatch.setattr("workbench.media.decode._SMALL_FILE_BYTES", 10)
+    picture = poster_at(ramp, 1.75, max_side=32)
+    assert picture.shape == (24, 32, 3)
+    assert ramp_numbers(picture[None]) == [10]
 
 
-def numbers(spans: object) -> list[list[int]]:
-    return [ramp_numbers(frames.data) for frames in spans]
+def test_pictures_between__starts_with_the_frame_on_screen(ramp: Path) -> None:
+    got = list(pictures_between(ramp, 0.55, 1.0, max_side=32))
+    assert ramp_numbers(np.stack([picture for _, picture in got])) == [5, 6, 7, 8, 9]
+    assert [time for time, _ in got] == pytest.approx([0.55, 0.6, 0.7, 0.8, 0.9])
 
 
-@pytest.mark.parametrize("whole_file_bytes", [1 << 30, 0], ids=["whole file", "seeking"])
-def test_frames_of_spans__are_those_of_each_span_alone(tmp_path, monkeypatch, whole_file_bytes: int) -> None:
-    monkeypatch.setattr(onepass, "WHOLE_FILE_BYTES", whole_file_bytes)
-    path = write_ramp(tmp_path / "film.mp4", fps=10, codec="libx264", options={"g": "10", "bf": "2"})
-    assert numbers(frames_of_spans(path, SPANS)) == numbers(frames_at(path, span) for span in SPANS)
+def test_pictures_between__at_most_so_many_a_second(ramp: Path) -> None:
+    assert len(list(pictures_between(ramp, 0.0, 3.0, max_side=32, max_fps=5))) == 15
 
 
-def test_frames_of_spans__of_a_strange_file_too(ramp: Path, monkeypatch) -> None:
-    monkeypatch.setattr("workbench.media.onepass.shows_by_dts", lambda _: True)
-    assert numbers(frames_of_spans(ramp, SPANS)) == [[0, 4], [2, 6, 12], [29], [10, 10, 1]]
-
-
-def test_frames_of_spans__what_the_fast_way_gave_is_not_decoded_again(ramp: Path, monkeypatch) -> None:
-    fast = onepass.decode_fast
-
-    def breaks_off(video, times):
-        for number, picture in enumerate(fast(video, times)):
-            if number == 5:
-                raise onepass.StrangeFileError
-            yield picture
-
-    monkeypatch.setattr("workbench.media.decode.decode_fast", breaks_off)
-    assert numbers(frames_of_spans(ramp, SPANS)) == [[0, 4], [2, 6, 12], [29], [10, 10, 1]]
-
-
-def test_frames_of_spans__overlapping_windows_decode_no_picture_twice(ramp: Path, monkeypatch) -> None:
-    made = []
-    make = onepass.PictureMaker.__call__
-    monkeypatch.setattr(onepass.PictureMaker, "__call__", lambda *one: made.append(one) or make(*one))
-    windows = [np.arange(start, start + 1.0, 0.1) + 0.05 for start in (0.0, 0.5, 1.0, 1.5, 2.0)]
-    assert [len(frames) for frames in frames_of_spans(ramp, windows)] == [10] * 5
-    assert len(made) == 30
-
-
-def test_frames_of_spans__none_gives_none(ramp: Path) -> None:
-    assert list(frames_of_spans(ramp, [])) == []
-
-
-def test_sample_rates__one_decode_gives_every_rate(ramp: Path) -> None:
-    got = sample_rates(ramp, [1, 2.5], start_s=0.5, stop_s=2.5)
-    assert {rate: ramp_numbers(frames.data) for rate, frames in got.items()} == {
-        1: [5, 15],
-        2.5: [5, 9, 13, 17, 21],
-    }
-
-
-@pytest.mark.parametrize("rates", [[], [0], [-1.0], [float("nan")]])
-def test_sample_rates__refuses_what_is_no_rate(ramp: Path, rates: list[float]) -> None:
-    with pytest.raises(InvalidClipError, match="frames a second"):
-        sample_rates(ramp, rates)
+def test_pictures_between__far_into_a_film(ramp: Path, monkeypatch) -> None:
+    monkeypatch.setattr("workbench.media.decode._SEEK_FROM_S", 0.5)
+    got = list(pictures_between(ramp, 2.55, 2.8, max_side=32))
+    assert ramp_numbers(np.stack([picture for _, picture in got])) == [25, 26, 27]
 
 
 def test_frames_at__films_joined_into_one_file(tmp_path: Path) -> None:

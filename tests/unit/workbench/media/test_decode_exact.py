@@ -95,7 +95,7 @@ def test_frames_at__any_choice_of_frames_equals_a_full_decode(name: str, tmp_pat
 @pytest.mark.parametrize("name", ["h264-b.mp4", "h264-open-gop.mp4", "hevc.mp4", "vp9.webm", "av1.mp4"])
 def test_frames_at__takes_the_fast_way_where_it_can(name: str, tmp_path: Path, monkeypatch) -> None:
     path = write_ramp(tmp_path / name, **KINDS[name])
-    monkeypatch.setattr("workbench.media.decode.decode_from_start", None)
+    monkeypatch.setattr("workbench.media.spans.decode_from_start", None)
     assert ramp_numbers(frames_at(path, [0.35, 2.05]).data) == [3, 20]
 
 
@@ -108,6 +108,6 @@ def test_frames_at__seeks_in_large_files(name: str, tmp_path: Path, monkeypatch)
     monkeypatch.setattr(onepass, "WHOLE_FILE_BYTES", 2000)
     monkeypatch.setattr(onepass, "_WINDOW_S", 0.5)
     if name != "mpeg4.avi":  # reordered frames in AVI are always decoded from the start
-        monkeypatch.setattr("workbench.media.decode.decode_from_start", None)
+        monkeypatch.setattr("workbench.media.spans.decode_from_start", None)
     got = frames_at(path, [time + 0.01 for time in times] + [99.0])
     np.testing.assert_array_equal(got.data, np.stack([*pictures, pictures[-1]]))

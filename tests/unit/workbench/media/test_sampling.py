@@ -90,23 +90,48 @@ def test_sampling_policy__name_and_back() -> None:
     assert SamplingPolicy.from_name(SamplingPolicy(16).name) == SamplingPolicy(16)
 
 
+@given(
+    start=seconds,
+    whole=st.floats(0.01, 500),
+    length=st.floats(0.5, 600),
+    stride=st.floats(0.5, 600) | st.none(),
+)
+def test_window_spans__even_steps_to_the_end(
+    start: float, whole: float, length: float, stride: float | None
+) -> None:
+    stop = start + whole
+    spans = window_spans(start, stop, length, stride)
+    step = length if stride is None else stride
+    assert spans[0][0] == start
+    np.testing.assert_allclose([span[0] for span in spans], start + step * np.arange(len(spans)))
+    for first, last in spans[:-1]:
+        assert last - first == pytest.approx(length, abs=1e-6)
+    first, last = spans[-1]
+    assert first < last <= stop
+    assert len(spans) == 1 or last - first >= length / 2 - 1e-6
+    left_out = stop - max(last, first + step)
+    assert last == stop or left_out < max(length / 2, 1e-6) + 1e-6
+
+
 @pytest.mark.parametrize(
-    ("span", "length", "stride", "wanted"),
+    ("span", "cut", "expected"),
     [
-        ((0, 10), 5, None, [(0, 5), (5, 10)]),
-        ((0, 10), 4, 3, [(0, 4), (3, 7), (6, 10)]),
-        ((0, 10), 4, None, [(0, 4), (4, 8), (8, 10)]),
-        ((2, 3), 4, 1, [(2, 3)]),
-        ((0, 0.3), 0.1, None, [(0, 0.1), (0.1, 0.2), (0.2, 0.3)]),
-        ((0, 10), 2, 5, [(0, 2), (5, 7)]),
+        ((0, 10), (4,), [(0, 4), (4, 8), (8, 10)]),
+        ((0, 9.9), (4,), [(0, 4), (4, 8)]),
+        ((0, 1), (4,), [(0, 1)]),
+        ((0, 12), (4,), [(0, 4), (4, 8), (8, 12)]),
+        ((2, 10), (4, 2), [(2, 6), (4, 8), (6, 10)]),
+        ((0, 30), (4, 13), [(0, 4), (13, 17), (26, 30)]),
+        ((3, 3), (4,), []),
     ],
 )
-def test_window_spans__cover_the_stretch(span, length, stride, wanted):
-    got = window_spans(*span, length, stride)
-    assert [pytest.approx(one) for one in wanted] == got
+def test_window_spans__ends(span, cut, expected) -> None:
+    assert window_spans(*span, *cut) == expected
 
 
-@pytest.mark.parametrize("bad", [0, -1, float("nan"), float("inf"), "5", None, True])
-def test_window_spans__refuse_what_is_no_length(bad):
-    with pytest.raises(InvalidParameterError, match="positive number of seconds"):
-        window_spans(0, 10, bad)
+@pytest.mark.parametrize("wrong", [0, -1.0, np.nan, np.inf, "8", True, [8], 1e-6])
+def test_window_spans__no_seconds(wrong) -> None:
+    with pytest.raises(InvalidParameterError, match=r"length_s is .* seconds of at least 0.001"):
+        window_spans(0.0, 9.0, wrong)
+    with pytest.raises(InvalidParameterError, match="stride_s is"):
+        window_spans(0.0, 9.0, 1.0, wrong)

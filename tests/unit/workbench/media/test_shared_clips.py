@@ -1,12 +1,14 @@
 """Real clips from elsewhere, where they are at hand: see their README."""
 
+from collections import deque
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from workbench.media.decode import decode_from_start, frames_at, probe
+from workbench.media.decode import frames_at, probe
 from workbench.media.sources import load_clips
+from workbench.media.spans import decode_from_start
 
 pytestmark = pytest.mark.shared
 
@@ -41,7 +43,9 @@ def test_h265__ten_bits(folder: Path) -> None:
     path = folder / "h265_10bits.mp4"
     assert probe(path).pixel_format == "yuv420p10le"
     times = np.arange(30) / 30
-    np.testing.assert_array_equal(frames_at(path, times).data, next(decode_from_start(path, times)).data)
+    np.testing.assert_array_equal(
+        frames_at(path, times).data, next(decode_from_start(path, deque([np.array(times)]))).data
+    )
 
 
 def test_video_90__upright(folder: Path) -> None:

@@ -1,0 +1,137 @@
+"""Windows of one film are decoded together, and give the vectors that each gives alone."""
+
+import shutil
+import threading
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import pytest
+
+from models.errors import ModelInputError
+from tests.fakes import MeanColorModel, MotionModel, moving_clip
+from tests.unit.workbench.engine.fake_clips import colourful
+from workbench.engine.embed import embed, submit_embed
+from workbench.engine.units import in_units
+from workbench.media import spans
+from workbench.media.clips import Clip, ClipSet
+from workbench.media.encode import write_video
+from workbench.media.sources import load_clips
+from workbench.media.spans import frames_of_spans
+
+
+@pytest.fixture
+def film(tmp_path) -> ClipSet:
+    """Six seconds, eight pictures a second."""
+    write_video(tmp_path / "film.mp4", moving_clip("red", "right", num_frames=48, size=64), 8)
+    return load_clips(tmp_path)
+
+
+@pytest.fixture
+def passes(monkeypatch) -> list[int]:
+    """How many windows each pass over a film is asked for."""
+    asked: list[int] = []
+
+    def counting(path, times, **options):
+        asked.append(len(times))
+        return frames_of_spans(path, times, **options)
+
+    monkeypatch.setattr(spans, "frames_of_spans", counting)
+    return asked
+
+
+def units(clips, most=64) -> list[list[int]]:
+    return list(in_units(range(len(clips)), clips, lambda: most))
+
+
+def test_in_units__spans_that_follow_each_other(film):
+    assert units(film.windows(1.0)) == [[0, 1, 2, 3, 4, 5]]
+    assert units(film.windows(1.0), most=4) == [[0, 1, 2, 3], [4, 5]]
+    assert units(list(film.windows(2.0))[::-1]) == [[0], [1], [2]]
+    assert units([]) == []
+
+
+def test_in_units__at_most_some_minutes_of_film(film):
+    long = ClipSet([replace(film[0], stop_s=1000.0)])
+    assert [len(unit) for unit in units(long.windows(100.0))] == [3, 3, 3, 1]
+    assert [len(unit) for unit in units(long.windows(400.0))] == [1, 1, 1]
+
+
+def test_in_units__other_files_images_and_clips_of_their_own_kind_stay_alone(film, tmp_path):
+    class Own(Clip):
+        pass
+
+    other = replace(film[0], key="other", path=tmp_path / "other.mp4")
+    image = replace(film[0], key="image", kind="image")
+    own = Own(**film[0].__dict__)
+    broken = replace(film[0], stop_s=0.0)
+    assert units([film[0], other, image, image, own, own, broken, broken]) == [[i] for i in range(8)]
+    assert units(colourful(3)) == [[0], [1], [2]]
+
+
+def test_embed__windows_together_equal_each_alone(film, passes):
+    windows = film.windows(1.5, 0.5)
+    together = embed(MotionModel(), windows, progress=False, workers=1)
+    assert passes == [8, 2]
+    for key in windows.keys:
+        alone = embed(MotionModel(), [windows[key]], progress=False)
+        np.testing.assert_array_equal(together[key], alone[key])
+    assert passes == [8, 2]
+    assert together.stats.frames == 10 * MotionModel().num_frames
+
+
+def test_embed__every_worker_has_a_share_of_a_short_film(film, passes):
+    embed(MotionModel(), film.windows(1.5), progress=False, workers=2)
+    assert sorted(passes) == [2, 2]
+
+
+def test_embed__a_film_that_is_gone_leaves_out_its_windows_only(film, tmp_path):
+    shutil.copy(tmp_path / "film.mp4", tmp_path / "other.mp4")
+    windows = load_clips(tmp_path).windows(2.0)
+    (tmp_path / "film.mp4").unlink()
+    embeddings = embed(MotionModel(), windows, progress=False)
+    assert [one.key.partition("@")[0] for one in embeddings.skipped] == ["film.mp4"] * 3
+    assert [key.partition("@")[0] for key in embeddings.keys] == ["other.mp4"] * 3
+
+
+class Picky(MeanColorModel):
+    """Does something whenever it is given a clip; counts them."""
+
+    def __init__(self, act) -> None:
+        self.act, self.calls = act, 0
+
+    def preprocess_clip(self, frames):
+        self.calls += 1
+        self.act(self.calls)
+        return super().preprocess_clip(frames)
+
+
+def test_embed__a_window_that_the_model_refuses_is_left_out_alone(film):
+    def act(number):
+        if number == 2:
+            raise ModelInputError("too dull")
+
+    windows = film.windows(1.0)
+    embeddings = embed(Picky(act), windows, progress=False, workers=1)
+    assert [(one.key, one.reason) for one in embeddings.skipped] == [(windows.keys[1], "too dull")]
+    assert embeddings.keys == [key for key in windows.keys if key != windows.keys[1]]
+
+
+def test_embed__stop_is_heard_between_windows(film):
+    entered, stopped = Event(), Event()
+
+    def act(number):
+        if number == 2:
+            entered.set()
+            assert stopped.wait(10)
+
+    model, windows = Picky(act), film.windows(1.0)
+    job = submit_embed(model, windows, workers=1, progress=False)
+    assert entered.wait(10)
+    job.stop()
+    stopped.set()
+    assert job.result().stopped
+    for thread in threading.enumerate():
+        if thread.name.startswith("workbench-prepare"):
+            thread.join(60)
+    assert model.calls == 2

@@ -1,0 +1,77 @@
+"""The index: asked for, measured, never silently old."""
+
+import numpy as np
+import pytest
+
+from models.vectors import EmbeddingSpace
+from workbench.errors import InvalidParameterError, StoreError
+
+pytest.importorskip("lancedb", reason="lancedb is not installed")
+from workbench.store import EmbeddingStore
+from workbench.store.index import LEAST_ROWS
+
+SPACE = EmbeddingSpace("me/m", "1")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    vectors = np.random.default_rng(0).standard_normal((1500, 16)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def indexed(rows, tmp_path_factory):
+    store = EmbeddingStore(tmp_path_factory.mktemp("index") / "store")
+    store.put(SPACE, [f"c{number}" for number in range(len(rows))], rows)
+    return store, store.build_index()
+
+
+def test_build_index__measures_what_it_finds(indexed, rows):
+    store, report = indexed
+    assert report.rows == len(rows)
+    exact = [{hit.id for hit in store.search(vector=row)} for row in rows[:20]]
+    found = [{hit.id for hit in store.search(vector=row, index=True)} for row in rows[:20]]
+    recall = np.mean([len(one & other) / 10 for one, other in zip(exact, found, strict=True)])
+    assert report.recall >= 0.9
+    assert recall == pytest.approx(report.recall, abs=0.1)
+    assert f"finds {report.recall:.1%}".replace("%", " %") in str(report)
+
+
+def test_search__by_index_says_its_recall_and_gives_the_scores_of_the_exact_one(indexed, rows):
+    store, report = indexed
+    found, exact = store.search(vector=rows[3], index=True, k=3), store.search(vector=rows[3], k=3)
+    assert [hit.id for hit in found] == [hit.id for hit in exact]
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in exact], abs=1e-5)
+    assert f"{100 * report.recall:.1f} % of them" in repr(found)
+    assert "%" not in repr(exact)
+    assert found.index == report
+    assert exact.index is None
+
+
+def test_search__by_index_leaves_out_what_was_named(indexed):
+    store, _ = indexed
+    assert "c5" not in [hit.id for hit in store.search(more_like=["c5"], index=True)]
+
+
+def test_search__by_index_refuses_to_filter(indexed, rows):
+    with pytest.raises(InvalidParameterError, match="cannot filter"):
+        indexed[0].search(vector=rows[0], index=True, by_video=True)
+
+
+def test_search__without_an_index_or_with_an_old_one_refuses(rows, tmp_path):
+    store = EmbeddingStore(tmp_path / "store")
+    store.put(SPACE, [f"c{number}" for number in range(LEAST_ROWS)], rows[:LEAST_ROWS])
+    with pytest.raises(StoreError, match="has no index"):
+        store.search(vector=rows[0], index=True)
+    store.build_index()
+    store.put(SPACE, ["one more"], rows[-1:])
+    with pytest.raises(StoreError, match=r"over 1,000 vectors; there are 1,001 now"):
+        store.search(vector=rows[0], index=True)
+    assert store.search(vector=rows[-1])[0].id == "one more"
+
+
+def test_build_index__of_few_rows_refuses(rows, tmp_path):
+    store = EmbeddingStore(tmp_path / "store")
+    store.put(SPACE, ["a"], rows[:1])
+    with pytest.raises(InvalidParameterError, match="at least 1,000 vectors"):
+        store.build_index()
