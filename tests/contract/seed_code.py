@@ -11,6 +11,7 @@ IMPORTS = {
     "nemo_curator.models.base": "models.base",
     "nemo_curator.stages.base": "workbench.stages.base",
     "nemo_curator.tasks": "workbench.stages",
+    "nemo_curator.image.embedders": "workbench.stages",
     "inference_models.developer_tools": "models.developer_tools",
     "inference_models.utils.imports": "models.registry",
     "inference_models": "models",
@@ -250,9 +251,23 @@ pipeline.add_stage(MyCustomEmbeddingStage(
 ))
 """
 
+EMBEDDER = """
+from nemo_curator.image.embedders import ImageEmbedder
+
+class MyCustomEmbedder(ImageEmbedder):
+    def load_dataset_shard(self, tar_path: str):
+        # Implement your custom data loading logic here
+        pass
+
+    def load_embedding_model(self, device: str):
+        # Load and return your model here
+        pass
+"""
+
 BLOCKS = {
     "000": (MY_MODEL, INTERFACE),
     "001": (CUSTOM_STAGE, USAGE),
+    "002": (EMBEDDER,),
     "003": (DETECTOR, STANDALONE, TABLE, ENTRY, CONTENTS),
 }
 

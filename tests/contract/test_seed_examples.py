@@ -28,12 +28,12 @@ from tests.contract.seed_code import (
     CONTENTS,
     CUSTOM_STAGE,
     DETECTOR,
+    EMBEDDER,
     ENTRY,
     INTERFACE,
     MY_MODEL,
     STANDALONE,
     TABLE,
-    USAGE,
     filled_in,
     module,
     with_our_imports,
@@ -122,7 +122,7 @@ def test_blocks__are_the_seeds_word_for_word(shared_dir, number):
 
 
 def test_imports__are_all_that_is_changed():
-    for block in (MY_MODEL, CUSTOM_STAGE, DETECTOR, STANDALONE, TABLE, CONTENTS):
+    for block in (MY_MODEL, CUSTOM_STAGE, EMBEDDER, DETECTOR, STANDALONE, TABLE, CONTENTS):
         changed = [
             (old, new)
             for old, new in zip(block.splitlines(), with_our_imports(block).splitlines(), strict=True)
@@ -190,34 +190,6 @@ def test_seed_000__ranks_clips(my_model):
     clips = sample_clips()
     ranking = rank(AutoModel.from_pretrained("my-model"), clips, ["red", "blue"], progress=False)
     assert ranking.scores.shape == (2, len(clips))
-
-
-@pytest.mark.parametrize("where", ["in process", pytest.param("on Ray", marks=pytest.mark.slow)])
-def test_seed_001__the_stage_runs(where):
-    from workbench.stages import ImageBatch, ImageObject, InProcessExecutor, Pipeline, RayDataExecutor
-
-    loading = "return lambda images: np.stack([image.mean(axis=(0, 1)) for image in images])"
-    source = filled_in(
-        CUSTOM_STAGE, {"# Return a callable that takes image data and returns embeddings": loading}
-    )
-    with module("seed_stage", with_our_imports(source)) as made:
-        pipeline = Pipeline("images")
-        exec(USAGE, {"pipeline": pipeline, **vars(made)})
-        images = [ImageObject(image_data=np.full((4, 5, 3), shade, np.uint8)) for shade in range(40)]
-        tasks = [ImageBatch(data=images[:25]), ImageBatch(data=images[25:])]
-        if where == "in process":
-            result = pipeline.run(InProcessExecutor(), tasks)
-        else:
-            cloudpickle = pytest.importorskip("ray.cloudpickle")
-            cloudpickle.register_pickle_by_value(made)  # it is in no file that a worker could import
-            try:
-                result = pipeline.run(RayDataExecutor(num_workers=1), tasks)
-            finally:
-                cloudpickle.unregister_pickle_by_value(made)
-    assert [image.embedding[0] for image in result.items] == list(range(40))
-    (stage,) = pipeline.stages
-    assert (stage.tasks_per_call, stage.with_(name="other").name) == (1, "other")  # batch_size is its own
-    assert [one.stage_name for task in result for one in task._stage_perf] == ["my_custom_embedding"] * 2
 
 
 def table_of_seed_003():

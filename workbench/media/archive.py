@@ -65,7 +65,8 @@ def list_shard(path: Path) -> Found:
     found, samples, seen = Found(), dict[str, _Sample](), set[str]()
     for one in _members(path):
         if isinstance(one, ShardProblem):
-            found.broken.append(SourceError(safe_text(str(path / one.member)), _sentence(one.reason)))
+            shown = f"{path}/{one.member}".rstrip("/")  # a Path would forget the archive before "/etc/x.jpg"
+            found.broken.append(SourceError(safe_text(shown), _sentence(one.reason)))
             continue
         tar, info, name = one
         key, suffix = split_member(info.name)

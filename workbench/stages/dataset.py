@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from natsort import natsorted
 
 from models.errors import InvalidParameterError
-from workbench.errors import EmbeddingsFileError, ShardError, SourceNotFoundError
+from workbench.errors import ShardError, SourceNotFoundError
 from workbench.files import write_atomically
 from workbench.media.names import display_name
 from workbench.media.shards import ShardProblem, read_shard
+from workbench.stages.shard_metadata import read_metadata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,8 @@ class ImageTextPairDataset:
             One row per sample, in the order of the Parquet file or, without one, of the shard.
 
         Raises:
-            EmbeddingsFileError: If the Parquet file cannot be read or lacks the id column.
+            EmbeddingsFileError: If the Parquet file cannot be read, unpacks to more than 1 GiB, or lacks
+                a column of ids that are texts or whole numbers.
             ShardError: If ids are missing or there twice.
         """
         table = _metadata(tar_file, self.id_col)
@@ -134,15 +136,7 @@ def _metadata(tar_file: Path, id_col: str) -> "pd.DataFrame":
 
     parquet = tar_file.with_suffix(".parquet")
     if parquet.is_file():
-        try:
-            table = pd.read_parquet(parquet)
-        except Exception as error:  # whatever a damaged file makes the reader raise
-            raise EmbeddingsFileError(f"{parquet} cannot be read as Parquet: {error}") from error
-        if id_col not in table.columns:
-            raise EmbeddingsFileError(
-                f"{parquet} has no column {id_col!r}; it has {', '.join(map(str, table.columns))}.",
-                next_step="Pass id_col= the column that names a sample.",
-            )
+        table = read_metadata(parquet, id_col)
     else:
         samples = read_shard(tar_file, suffixes=())
         keys: list[Any] = [one.key for one in samples if not isinstance(one, ShardProblem)]

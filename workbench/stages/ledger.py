@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ class Ledger:
     Args:
         folder: Where ``finished.jsonl`` lies; made when it is not there.
         stages: Names of the stages; a task that went through others is not finished.
+        settings: What each of them was made with, by name: stages of these names must have been made alike.
 
     Attributes:
         skipped: Tasks that an earlier run had finished, so far.
 
     Raises:
-        StageError: If the folder cannot be made or the file not be read.
+        StageError: If the folder cannot be made or the file not be read, or if the stages had other
+            settings: what they finished is not what is wanted now.
 
     Example:
         >>> import tempfile
@@ -41,16 +43,27 @@ class Ledger:
         ['b']
     """
 
-    def __init__(self, folder: Path | str, stages: Iterable[str]) -> None:
+    def __init__(
+        self,
+        folder: Path | str,
+        stages: Iterable[str],
+        settings: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.path = Path(folder) / "finished.jsonl"
         self.skipped = 0
         self._stages = "\n".join(stages)
+        self._settings = settings or {}
         self._handed: list[tuple[str, str]] = []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._finished = set(_keys(self.path))
+            lines = list(_lines(self.path))
         except OSError as error:
             raise _unusable(self.path, error) from error
+        self._finished = {line["key"] for line in lines if isinstance(line.get("key"), str)}
+        heads = [line.get("settings") for line in lines if line.get("stages") == self._stages]
+        self._begun = bool(heads)
+        for head in heads:
+            self._check(head)
 
     def waiting(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """Leave out the tasks that are finished.
@@ -81,15 +94,31 @@ class Ledger:
         """
         failed = {name for one in failures for name in one.task.split(", ")}
         done = [self._handed[place] for place in places]
-        lines = [
+        head = {"stages": self._stages, "settings": self._settings}
+        lines = [] if self._begun else [json.dumps(head) + "\n"]
+        lines += [
             json.dumps({"key": key, "task": name}) + "\n"
             for key, name in done
             if not any(one == name or one.startswith(f"{name}_") for one in failed)
         ]
         try:
             self._append("".join(lines))
+            self._begun = True
         except OSError as error:
             raise _unusable(self.path, error) from error
+
+    def _check(self, before: Any) -> None:
+        """Refuse what was finished by stages with other settings."""
+        for name, options in self._settings.items():
+            known = before.get(name, {}) if isinstance(before, dict) else {}
+            changed = sorted(key for key in {*known, *options} if known.get(key) != options.get(key))
+            if changed:
+                was, is_now = (each.get(changed[0], "not set") for each in (known, options))
+                raise StageError(
+                    f"The checkpoint {self.path} was made with other settings: {changed[0]} of stage "
+                    f"{name!r} was {was}, now it is {is_now}.",
+                    next_step="Take another folder for these settings, or remove that one to start anew.",
+                )
 
     def _append(self, text: str) -> None:
         """Write lines that are on the disk when this returns."""
@@ -104,16 +133,18 @@ class Ledger:
             os.fsync(file.fileno())
 
 
-def _keys(path: Path) -> Iterator[str]:
-    """Read the keys; lines that are none are passed over."""
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read the lines; what is none is passed over."""
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
+        for text in lines:
             try:
-                yield str(json.loads(line)["key"])
-            except (ValueError, TypeError, KeyError):
+                line = json.loads(text)
+            except ValueError:
                 continue
+            if isinstance(line, dict):
+                yield line
 
 
 def _unusable(path: Path, error: OSError) -> StageError:

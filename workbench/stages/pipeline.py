@@ -134,7 +134,7 @@ class Pipeline:
             progress: Whether the executor of this process shows a progress line.
             checkpoint: A folder for a list of the tasks that are finished: the next run with the same folder
                 leaves them out (``.resumed`` counts them). A task is known by its content and the names of
-                the stages; stages with other options need another folder. What a task gave must have been
+                the stages; a folder of stages with other options is refused. What a task gave must have been
                 kept by a stage, such as ``WriteParquetStage``: it is not in the result again.
 
         Returns:
@@ -142,7 +142,8 @@ class Pipeline:
             ``.stats`` and ``.stopped``.
 
         Raises:
-            StageError: If the pipeline is empty, or a stage fails; the message names stage and task.
+            StageError: If the pipeline is empty, or a stage fails; the message names stage and task. If the
+                checkpoint cannot be used, or was made by stages with other options.
         """
         stages, tasks = self.build(), _tasks(initial_tasks)
         if checkpoint is not None:
@@ -160,8 +161,11 @@ class Pipeline:
     ) -> "PipelineResult":
         """Run what an earlier run with the same checkpoint has not finished."""
         from workbench.stages.ledger import Ledger
+        from workbench.stages.settings import stage_settings
 
-        ledger, made = Ledger(checkpoint, [stage.name for stage in stages]), None
+        # What the first stage is told to read may grow: its tasks are known by their content.
+        settings = {stage.name: stage_settings(stage) for stage in stages[int(is_start(tasks)) :]}
+        ledger, made = Ledger(checkpoint, [stage.name for stage in stages], settings), None
         if is_start(tasks) and len(stages) > 1:
             ignore = getattr(executor, "ignore_failures", False)
             made, stages = run_here(stages[0], tasks, ignore_failures=ignore), stages[1:]

@@ -4,10 +4,23 @@ import json
 
 import pytest
 
+from tests.fakes import MeanColorModel
 from workbench.errors import StageError
-from workbench.stages import ImageBatch, ImageObject, InProcessExecutor, Pipeline, processing_stage
+from workbench.stages import (
+    ImageBatch,
+    ImageObject,
+    InProcessExecutor,
+    Pipeline,
+    TextScoreStage,
+    WriteParquetStage,
+    processing_stage,
+)
 from workbench.stages.ledger import Ledger
 from workbench.stages.runs import TaskFailure
+
+
+class Versioned(MeanColorModel):
+    revision = "1"
 
 
 def batches(count):
@@ -107,3 +120,29 @@ def test_ledger__where_nothing_can_be_written(tmp_path):
     (tmp_path / "gone").rmdir()
     with pytest.raises(StageError, match="cannot be used"):
         ledger.finish([0])
+
+
+def test_run__stages_with_other_options_are_refused(tmp_path):
+    def run(at_least=None, folder="a", **changes):
+        stage = TextScoreStage(Versioned(), "red", at_least=at_least).with_(**changes)
+        stages = [stage, WriteParquetStage(tmp_path / folder)]
+        return Pipeline(stages=stages).run(initial_tasks=batches(2), progress=False, checkpoint=tmp_path)
+
+    assert run().resumed == 0
+    assert run(num_workers=2).resumed == 2  # how fast it runs does not matter
+    with pytest.raises(StageError, match=r"at_least of stage 'TextScoreStage' was not set, now it is 0\.5"):
+        run(at_least=0.5)
+    with pytest.raises(StageError, match=r"folder of stage 'WriteParquetStage' was .*a.*, now it is .*b"):
+        run(folder="b")
+    assert run(name="other").resumed == 0  # other stages may share the folder
+
+
+def test_run__a_changed_function_is_refused(tmp_path):
+    def run(threshold):
+        keep = [lambda task: task if task.num_items > 1 else None, lambda task: task][threshold]
+        stage = processing_stage(name="keep")(keep)
+        return Pipeline(stages=[stage]).run(initial_tasks=batches(1), progress=False, checkpoint=tmp_path)
+
+    assert (run(0).resumed, run(0).resumed) == (0, 1)
+    with pytest.raises(StageError, match="function of stage 'keep' was"):
+        run(1)

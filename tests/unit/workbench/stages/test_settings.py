@@ -1,0 +1,57 @@
+"""Settings as text: the same for stages made alike, another for each option."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes import MeanColorModel
+from workbench.stages import DecodeStage, EmbedStage, ProcessingStage, ReadClipsStage, Resources
+from workbench.stages.settings import stage_settings
+
+
+class Versioned(MeanColorModel):
+    revision = "1"
+
+
+class Holds(ProcessingStage):
+    def __init__(self, value):
+        self.value = value
+
+    def process(self, task):
+        return task
+
+
+def test_stage_settings__what_only_changes_the_speed_does_not_count():
+    fast = EmbedStage("me/m", model_inference_batch_size=64, device="cuda").with_(
+        num_workers=4, resources=Resources(gpus=1), name="other"
+    )
+    assert stage_settings(fast) == stage_settings(EmbedStage("me/m"))
+    assert stage_settings(DecodeStage(4)) != stage_settings(DecodeStage(8))
+
+
+def test_stage_settings__a_model_is_its_id_and_revision():
+    named = stage_settings(EmbedStage(Versioned()))
+    Versioned.revision = "2"
+    try:
+        assert named["model"].endswith(' 1"')
+        assert stage_settings(EmbedStage(Versioned()))["model"].endswith(' 2"')
+    finally:
+        Versioned.revision = "1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Path("a"), Path("b")),
+        ({"x": [1, (2,)]}, {"x": [1, (3,)]}),
+        ({"p", "q"}, {"p"}),
+        (np.zeros(3), np.ones(3)),
+        (["x" * 300, "a"], ["x" * 300, "b"]),
+    ],
+)
+def test_stage_settings__values_of_any_kind(one, other):
+    assert stage_settings(Holds(one)) == stage_settings(Holds(one)) != stage_settings(Holds(other))
+    assert max(map(len, stage_settings(Holds(one)).values())) <= 200
+    assert stage_settings(Holds(object()))["value"] == '"object"'
+    assert stage_settings(ReadClipsStage("films"))["source"] == '"films"'
