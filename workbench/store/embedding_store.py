@@ -89,7 +89,7 @@ class EmbeddingStore(StoredVectors):
         by_video: bool = False,
         index: bool = False,
     ) -> "SearchResult":
-        """Find the clips that are nearest to what is asked for; exact, every row is compared, unless ``index``.
+        """Find the clips that are nearest to what is asked for; exact unless ``index`` is asked.
 
         Everything that is asked for is joined: a text and clips to be like, without others.
 
