@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 _FULL_RANGE = 2
+# How an accelerator gives its frames, and the same pixels as a decoder of the processor has them: the way
+# from there to RGB is the same then, to the last bit.
+_SAME_PIXELS = {"nv12": "yuv420p", "p010le": "yuv420p10le", "nv16": "yuv422p", "nv24": "yuv444p"}
 
 
 class PictureMaker:
@@ -40,13 +43,18 @@ class PictureMaker:
             self._matrix = display_matrix(frame)
         width, height = self._size
         transparent = any(part.is_alpha for part in frame.format.components) or frame.format.name == "pal8"
+        # Unsaid, the range is taken for limited, and pictures of phones come out too contrasty.
+        full = _FULL_RANGE if frame.color_range == _FULL_RANGE else 0
+        if frame.format.name in _SAME_PIXELS:
+            frame = self._reformatter.reformat(
+                frame, format=_SAME_PIXELS[frame.format.name], src_color_range=full, dst_color_range=full
+            )
         picture = self._reformatter.reformat(
             frame,
             width=width,
             height=height,
             format="rgba" if transparent else "rgb24",
-            # Unsaid, the range is taken for limited, and pictures of phones come out too contrasty.
-            src_color_range=_FULL_RANGE if frame.color_range == _FULL_RANGE else 0,
+            src_color_range=full,
             interpolation="AREA" if self._max_side else None,
             threads=1,
         ).to_ndarray()
