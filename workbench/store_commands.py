@@ -43,16 +43,20 @@ def info(folder: Folder, *, as_json: Json = False) -> None:
 
 @store_app.command("ls")
 def ls(folder: Folder, *, space: Space = None, as_json: Json = False) -> None:
-    """List the clips of an embedding space."""
+    """List the clips of an embedding space, or of all."""
     terminal = Terminal(as_json=as_json)
     store = _open(folder)
-    facts = store.rows(_chosen(store, space))
+    listed = store.spaces() if space is None else [_chosen(store, space)]
+    tables = [store.rows(one).assign(space=one.key, model=one.model_id) for one in listed]
     rows = [
-        [(key, "bold"), path, str(written)[:19]]
-        for key, path, written in zip(facts["key"], facts["path"], facts["written"], strict=True)
+        [(key, "bold"), path, model, str(written)[:19]]
+        for facts in tables
+        for key, path, model, written in zip(
+            facts["key"], facts["path"], facts["model"], facts["written"], strict=True
+        )
     ]
-    terminal.table(["clip", "file", "written (UTC)"], rows)
-    terminal.json(_records(facts))
+    terminal.table(["clip", "file", "model", "written (UTC)"], rows)
+    terminal.json([record for facts in tables for record in _records(facts)])
 
 
 @store_app.command("gc")

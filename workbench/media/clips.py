@@ -1,6 +1,6 @@
 """Clips and sets of clips: what the rest of the workbench works on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from workbench.media.cache import BytesCache
+from workbench.media.cuts import moments_of, windows_of
 from workbench.media.frames import Frames
 from workbench.media.names import safe_text
 from workbench.media.outcome import OutcomeReport, SourceError
-from workbench.media.sampling import check_seconds, frame_times, window_spans
+from workbench.media.sampling import check_seconds, frame_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +185,33 @@ class ClipSet(Sequence[Clip]):
         """
         for name, value in (("length_s", length_s), ("stride_s", length_s if stride_s is None else stride_s)):
             check_seconds(name, value)
-        cut = ClipSet(part for clip in self for part in _windows_of(clip, length_s, stride_s))
+        return self._cut(lambda clip: windows_of(clip, length_s, stride_s))
+
+    def moments(self, num_frames: int) -> "ClipSet":
+        """Take each video as the frames that stand for it: a clip of one frame each.
+
+        ``embed(model, clips.moments(8), num_frames=1)`` gives a vector for every frame, and a search among
+        them says when.
+
+        Args:
+            num_frames: T, how many frames of each video; see `frame_times` for which.
+
+        Returns:
+            A set of moments, with keys such as "film.mp4@12.5". Images stay as they are.
+
+        Raises:
+            InvalidClipError: If ``num_frames`` is below 1.
+
+        Example:
+            >>> from workbench.media.samples import sample_clips
+            >>> sample_clips()[:1].moments(3).keys
+            ['black-star-still.mp4@0.25', 'black-star-still.mp4@0.75', 'black-star-still.mp4@1.25']
+        """
+        return self._cut(lambda clip: moments_of(clip, num_frames))
+
+    def _cut(self, parts: "Callable[[Clip], Iterable[Clip]]") -> "ClipSet":
+        """Put parts in the place of each clip; the account of what could not be read stays."""
+        cut = ClipSet(part for clip in self for part in parts(clip))
         cut.outcomes = replace(self.outcomes, added=tuple(cut.keys))
         return cut
 
@@ -277,20 +304,3 @@ class ClipSet(Sequence[Clip]):
         while f"{key} ({number})" in self._place:
             number += 1
         return f"{key} ({number})" if key in self._place else key
-
-
-def _windows_of(clip: Clip, length_s: float, stride_s: float | None) -> Iterator[Clip]:
-    """Cut one clip; an image, or a video without length, is one window as it is."""
-    spans = window_spans(clip.start_s, clip.stop_s, length_s, stride_s) if clip.kind == "video" else []
-    if not spans:
-        yield clip
-    for start_s, stop_s in spans:
-        yield replace(
-            clip, key=f"{clip.key}@{_short(start_s)}-{_short(stop_s)}", start_s=start_s, stop_s=stop_s
-        )
-
-
-def _short(seconds: float) -> str:
-    """Write seconds with as few decimals as a millisecond needs, at least one."""
-    whole, _, decimals = f"{seconds:.3f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0') or '0'}"

@@ -218,20 +218,18 @@ class EmbeddingStore(StoredVectors):
 
     def info(self) -> StoreInfo:
         """Say what is in the store."""
-        infos = []
-        for space in self.spaces():
-            with self._guard, told_plainly("Reading", self.path):
-                table = self._table(space)
-                size = folder_bytes(self._folder_of(space))
-                infos.append(
-                    SpaceInfo(
-                        space,
-                        table.dim if table is not None else 0,
-                        len(table) if table is not None else 0,
-                        size,
-                    )
-                )
+        infos = [self._info(space) for space in self.spaces()]
         return StoreInfo(str(self.path), tuple(infos))
+
+    def _info(self, space: EmbeddingSpace) -> SpaceInfo:
+        """Say what is in one space."""
+        with self._guard, told_plainly("Reading", self.path):
+            table, size = self._table(space), folder_bytes(self._folder_of(space))
+            if table is None:
+                return SpaceInfo(space, 0, 0, size)
+            runs = filter(None, table.read(["run"])["run"].unique().to_pylist())
+            made = tuple(self.provenance(run) for run in runs)
+            return SpaceInfo(space, table.dim, len(table), size, made)
 
     def __repr__(self) -> str:
         return f"EmbeddingStore({str(self.path)!r})"

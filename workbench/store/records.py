@@ -1,6 +1,7 @@
 """What a store says about itself."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from models.reprs import html_table, readable_size, text_table
 from models.vectors import EmbeddingSpace
@@ -17,12 +18,15 @@ class SpaceInfo:
         dim: D, the numbers of a vector.
         rows: Vectors in it.
         size_bytes: What its table takes on disk, older versions included.
+        made: What made its vectors, once for each kind of run: model, revision, package, preprocessing,
+            sampling, dtype, device, versions, time.
     """
 
     space: EmbeddingSpace
     dim: int
     rows: int
     size_bytes: int
+    made: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

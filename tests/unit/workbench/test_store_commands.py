@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from models.vectors import EmbeddingSpace
 
 pytest.importorskip("lancedb", reason="lancedb is not installed")
 from workbench import Embeddings, sample_clips
 from workbench.cli import main
+from workbench.store import EmbeddingStore
 
 
 @pytest.fixture
@@ -56,6 +60,28 @@ def test_store_info_ls(run, store):
     assert "24 x 256" in out
     _, out, _ = run("store", "ls", store, "--json")
     assert len(json.loads(out)) == 24
+
+
+def test_ls__lists_the_clips_of_every_space(run, tmp_path):
+    store = EmbeddingStore(tmp_path / "store")
+    for model in ("me/one", "me/two"):
+        store.put(
+            EmbeddingSpace(model, "1"), ["a"], np.eye(1, 4, dtype=np.float32), provenance={"dtype": model}
+        )
+    code, out, _ = run("store", "ls", tmp_path / "store", "--json")
+    assert code == 0
+    assert [record["model"] for record in json.loads(out)] == ["me/one", "me/two"]
+    _, out, _ = run("store", "info", tmp_path / "store", "--json")
+    assert [space["made"] for space in json.loads(out)["spaces"]] == [
+        [{"dtype": "me/one"}],
+        [{"dtype": "me/two"}],
+    ]
+
+
+def test_index__of_a_small_store_says_that_none_is_needed(run, store):
+    code, _, err = run("store", "index", store)
+    assert code == 1
+    assert "at least 1,000 vectors" in err
 
 
 def test_search__by_words_and_by_clip(run, store):

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from make_data import ramp_numbers, write_ramp
 from PIL import Image
@@ -10,6 +11,7 @@ from workbench.errors import InvalidClipError, InvalidParameterError, SourceNotF
 from workbench.media.clips import Clip, ClipSet
 from workbench.media.headers import read_clip
 from workbench.media.outcome import OutcomeReport, SourceError
+from workbench.media.samples import sample_clips
 from workbench.media.sources import load_clips
 
 
@@ -136,3 +138,18 @@ def test_windows__no_seconds(clips: ClipSet, wrong) -> None:
             some.windows(wrong)
     with pytest.raises(InvalidParameterError, match="stride_s is 0"):
         clips.windows(1.0, 0)
+
+
+def test_moments__are_the_frames_that_stand_for_each_clip():
+    clips = sample_clips()
+    moments = clips.moments(4)
+    film = next(clip for clip in clips if clip.kind == "video")
+    mine = [clip for clip in moments if clip.path == film.path]
+    whole = film.frames(4)
+    for moment, pixels, time_s in zip(mine, whole.data, whole.times_s, strict=True):
+        frame = moment.frames(1)
+        assert np.array_equal(frame.data[0], pixels)
+        assert frame.times_s[0] == time_s
+    assert [clip for clip in moments if clip.kind == "image"] == [c for c in clips if c.kind == "image"]
+    with pytest.raises(InvalidClipError, match="at least 1 frame"):
+        clips.moments(0)
