@@ -83,6 +83,15 @@ def restored_random_state() -> Iterator[None]:
     np.random.set_state(numpy_state)  # noqa: NPY002
 
 
+@pytest.fixture(autouse=True)
+def ordinary_scheduling() -> Iterator[None]:
+    """Fail a test that leaves this process in real time: it and its children would starve all others."""
+    yield
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        pytest.fail("The test left its thread at real-time priority; see workbench.media.scheduling.")
+
+
 @pytest.fixture(scope="session")
 def repo_root() -> Path:
     """The folder that holds pyproject.toml."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from workbench.media.scheduling import kept_scheduling
+
 GREY_STEP = 8
 MAX_FRAMES = 31
 TICKS = 90_000
@@ -49,7 +51,7 @@ def write_ramp(path: Path, ramp: Ramp | None = None, **changes: object) -> Path:
     ramp = Ramp(**changes) if ramp is None else ramp
     assert ramp.textured or ramp.num_frames <= MAX_FRAMES
     draw = textured_picture if ramp.textured else ramp_picture
-    with av.open(str(path), "w", options=ramp.container_options) as container:
+    with kept_scheduling(), av.open(str(path), "w", options=ramp.container_options) as container:
         stream = _video_stream(container, ramp)
         sound = container.add_stream("aac", rate=8000, layout="mono") if ramp.sound else None
         for i, shown in enumerate(ramp.shown_s):

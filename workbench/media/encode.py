@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from workbench.errors import InvalidClipError
+from workbench.media.scheduling import kept_scheduling
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -88,7 +89,7 @@ def write_timed(
         InvalidClipError: If there is no frame, or one is not RGB uint8.
     """
     path = Path(path)
-    with av.open(f"file:{path}", "w", options=_container_options(path)) as container:
+    with kept_scheduling(), av.open(f"file:{path}", "w", options=_container_options(path)) as container:
         stream: Any = None
         for time_s, picture in timed_frames:
             _check(picture)
