@@ -73,6 +73,12 @@ def test_local_code__is_run_in_one_place():
     fail_with(found, "Code of a package is run by models.loader.local_code only, when allowed.")
 
 
+def test_av_logging__is_left_alone():
+    found = [place for name, place, _ in calls() if re.search(r"(^|\.)av\.logging\.", name)]
+    found += [one.place for one in imports() if one.is_of("av.logging")]
+    fail_with(found, "A decoder that logs into Python while it is closed hangs; keep PyAV's default.")
+
+
 def _is_true(call: ast.Call, name: str) -> bool:
     return any(
         word.arg == name and isinstance(word.value, ast.Constant) and word.value.value is True

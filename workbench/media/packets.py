@@ -121,6 +121,8 @@ class FrameReader:
         self._by_dts = by_dts or shows_by_dts(video)
         rate = video.stream.average_rate or video.stream.guessed_rate or Fraction(25)
         self._step = max(1, round(1 / (rate * packets.time_base)))
+        # The smallest between decoding times: the stated rate of an AVI may be that of half frames.
+        self._gap = 0
         self._last: int | None = None
         self._first_dts: int | None = None
         self._damaged = 0
@@ -150,11 +152,13 @@ class FrameReader:
         if self._last is None:
             self._last = self._packets.start_tick if tick is None else tick
         elif tick is not None and tick > self._last:
+            if self._by_dts:
+                self._gap = min(self._gap or tick - self._last, tick - self._last)
             self._last = tick
         elif tick is not None and not self._patient:
             raise TimesRunBackError
         else:
-            self._last += self._step
+            self._last += self._gap or self._step
         return self._last
 
     def _decoding_tick(self, frame: "VideoFrame") -> int | None:

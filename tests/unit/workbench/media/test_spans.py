@@ -172,3 +172,11 @@ def test_decode_from_start__equals_the_fast_way(ramp: Path) -> None:
     fast, slow = frames_at(ramp, times), next(decode_from_start(ramp, deque([times])))
     np.testing.assert_array_equal(fast.data, slow.data)
     np.testing.assert_array_equal(fast.times_s, slow.times_s)
+
+
+def test_frames_of_spans__closed_early_again_and_again_never_hangs(tmp_path: Path) -> None:
+    path = write_ramp(tmp_path / "film.mp4", **FILM)
+    for _ in range(50):
+        stream = frames_of_spans(path, [[0.0], [11.0]], threads=0)
+        assert len(next(stream)) == 1
+        stream.close()
