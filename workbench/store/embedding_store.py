@@ -13,7 +13,7 @@ from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
 from workbench.store.search import SearchResult, indexed_hits, places_of, query_vector, run_search
-from workbench.store.snapshot import Snapshot, open_snapshot
+from workbench.store.snapshot import Snapshot, open_snapshot, table_signature
 from workbench.store.stored_vectors import StoredVectors
 from workbench.store.tables import told_plainly
 
@@ -148,9 +148,9 @@ class EmbeddingStore(StoredVectors):
         chosen = choose_space(self.spaces(), space)
         snapshot = self.snapshot(chosen)
         with self._guard, told_plainly("Indexing", self.path), write_lock(self.path):
-            return build(
-                self._table_for(chosen, snapshot.vectors.shape[1]), snapshot, self._report_of(chosen)
-            )
+            table = self._table_for(chosen, snapshot.vectors.shape[1])
+            folder = self._folder_of(chosen)
+            return build(table, snapshot, self._report_of(chosen), lambda: table_signature(folder))
 
     def _ask_index(
         self,
@@ -169,7 +169,8 @@ class EmbeddingStore(StoredVectors):
                 next_step="Leave out index=True: exact search takes where= and by_video=.",
             )
         with self._guard, told_plainly("Reading", self.path):
-            report = read_report(self._report_of(space), len(snapshot.vectors))
+            state = table_signature(self._folder_of(space))
+            report = read_report(self._report_of(space), len(snapshot.vectors), state)
             table = self._table_for(space, snapshot.vectors.shape[1])
             found = table.near(query, k + len(leave_out), report.nprobes)
         return indexed_hits(snapshot, space, found, k=k, leave_out=leave_out, report=report)

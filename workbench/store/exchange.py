@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.vectors import EmbeddingSpace
+from workbench.bounded_parquet import read_bounded
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
 from workbench.files import write_file
-from workbench.store.provenance import save_provenance
+from workbench.store.provenance import is_run, save_provenance
 from workbench.store.tables import as_matrix, row_schema
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ __all__ = ["FORMATS", "export_space", "import_file"]
 
 FORMATS = (".parquet", ".safetensors", ".npz")
 BATCH_ROWS = 10_000
-MAX_BYTES = 64 * 2**30
+MAX_BYTES = 16 * 2**30
 _SPACE, _FACTS = "embedding_space", "rows"
 
 
@@ -110,6 +111,8 @@ def _checked(rows: "pa.Table") -> "pa.Table":
     ids = table["id"].to_pylist()
     if len(set(ids)) != len(ids) or not all(ids):
         raise ValueError("its ids are not unique")
+    if not all(is_run(name) for name in table["run"].unique().to_pylist()):
+        raise ValueError("it names a run as no store does")
     if table["vector"].null_count or not np.isfinite(as_matrix(table["vector"], dim)).all():
         raise ValueError("a vector has no number")
     return table
@@ -130,14 +133,15 @@ def _write_parquet(path: Path, rows: "pa.Table", about: str) -> None:
 
 
 def _read_parquet(path: Path) -> "tuple[pa.Table, str]":
-    """Read rows and space."""
+    """Read rows and space; whether it is an export is seen before a row is read."""
     import pyarrow.parquet as pq
 
-    size = pq.read_metadata(path)
-    if sum(size.row_group(number).total_byte_size for number in range(size.num_row_groups)) > MAX_BYTES:
-        raise ValueError("it is too large")
-    table = pq.read_table(path)
-    return table, (table.schema.metadata or {})[_SPACE.encode()].decode()
+    schema = pq.read_schema(path)
+    about, names = (schema.metadata or {})[_SPACE.encode()].decode(), row_schema(1).names
+    missing = [name for name in names if name not in schema.names]
+    if missing:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+    return read_bounded(path, MAX_BYTES, names), about
 
 
 def _write_safetensors(path: Path, rows: "pa.Table", about: str) -> None:
@@ -169,8 +173,8 @@ def _write_npz(path: Path, rows: "pa.Table", about: str) -> None:
 def _read_npz(path: Path) -> "tuple[pa.Table, str]":
     """Read rows and space; nothing in the file is unpickled."""
     with zipfile.ZipFile(path) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-            raise ValueError("it is too large")
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("it is compressed; an export never is, so its size can be trusted")
     with np.load(path, allow_pickle=False) as file:
         names = [name for name in row_schema(1).names if name != "vector"]
         return _table(file["vectors"], {name: file[name].tolist() for name in names}), str(file[_SPACE])

@@ -54,14 +54,14 @@ def check_folder(path: Path) -> None:
 
 def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
     """Write down what a table holds, once."""
+    if not (path / _SETTINGS).is_file():
+        write_atomically(path / _SETTINGS, json.dumps({"schema": SCHEMA_VERSION}))
     target = path / "spaces" / f"{space.key}.json"
     if target.is_file():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     created = dt.datetime.now(dt.UTC).isoformat()
     write_atomically(target, json.dumps({"space": asdict(space), "dim": dim, "created": created}, indent=1))
-    if not (path / _SETTINGS).is_file():
-        write_atomically(path / _SETTINGS, json.dumps({"schema": SCHEMA_VERSION}))
 
 
 def list_spaces(path: Path) -> list[EmbeddingSpace]:

@@ -35,6 +35,7 @@ class IndexReport:
         recall: Share of the exact nearest 10 that it found, over ``queries`` rows of the space.
         queries: How many rows were asked for.
         seconds: What building took.
+        state: The state of the table that it was built over.
 
     Example:
         >>> print(IndexReport("IVF_FLAT", 20_000, 32, 0.987, 100, 0.5))
@@ -47,6 +48,7 @@ class IndexReport:
     recall: float
     queries: int
     seconds: float
+    state: str = ""
 
     def __str__(self) -> str:
         return (
@@ -55,13 +57,14 @@ class IndexReport:
         ).replace("%", " %")
 
 
-def build(table: "Table", snapshot: "Snapshot", target: Path) -> IndexReport:
+def build(table: "Table", snapshot: "Snapshot", target: Path, state: Callable[[], str]) -> IndexReport:
     """Build the index of a table, look at as many cells as the wanted recall needs, and write the report.
 
     Args:
         table: The table.
         snapshot: The same rows, for the exact answer.
         target: File of the report.
+        state: Names the state of the table.
 
     Returns:
         The report.
@@ -88,24 +91,25 @@ def build(table: "Table", snapshot: "Snapshot", target: Path) -> IndexReport:
         if recall >= WANTED_RECALL or nprobes >= 512:
             break
         nprobes *= 2
-    report = IndexReport("IVF_FLAT", rows, nprobes, recall, len(queries), seconds)
+    report = IndexReport("IVF_FLAT", rows, nprobes, recall, len(queries), seconds, state())
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, json.dumps(asdict(report)))
     return report
 
 
-def read_report(target: Path, rows: int) -> IndexReport:
+def read_report(target: Path, rows: int, state: str) -> IndexReport:
     """Read the report of an index that is there and whole.
 
     Args:
         target: File of the report.
         rows: Rows of the table now.
+        state: State of the table now.
 
     Returns:
         The report.
 
     Raises:
-        StoreError: If there is no index, or rows came since.
+        StoreError: If there is no index, or the table was changed since.
     """
     if not target.is_file():
         raise StoreError(
@@ -113,9 +117,10 @@ def read_report(target: Path, rows: int) -> IndexReport:
             next_step="store.build_index() makes one; search without index=True is exact.",
         )
     report = IndexReport(**json.loads(target.read_text("utf-8")))
-    if report.rows != rows:
+    if (report.rows, report.state) != (rows, state):
+        what = f"there are {rows:,} now" if report.rows != rows else "they were written or tidied since"
         raise StoreError(
-            f"The index was built over {report.rows:,} vectors; there are {rows:,} now.",
+            f"The index was built over {report.rows:,} vectors; {what}.",
             next_step="Build it again: store.build_index(), or `workbench store index`.",
         )
     return report

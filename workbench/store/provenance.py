@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from workbench.files import write_atomically
 
-__all__ = ["read_provenance", "save_provenance"]
+__all__ = ["is_run", "read_provenance", "save_provenance"]
+
+_RUN = re.compile(r"[0-9a-f]{16}")
 
 
 def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
@@ -31,6 +34,16 @@ def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
 
 
 def read_provenance(folder: Path, name: str) -> dict[str, Any]:
-    """Read the facts of a run; empty when nothing is known of it."""
+    """Read the facts of a run; empty when nothing is known of it, or it is no name of a run."""
     path = folder / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if name and path.is_file() else {}
+    return json.loads(path.read_text("utf-8")) if name and is_run(name) and path.is_file() else {}
+
+
+def is_run(name: str | None) -> bool:
+    """Whether this can be the name of a run; a row of which nothing is known has none.
+
+    Example:
+        >>> is_run("0123456789abcdef"), is_run(""), is_run("../../secret")
+        (True, True, False)
+    """
+    return not name or _RUN.fullmatch(name) is not None

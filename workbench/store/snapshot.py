@@ -3,14 +3,15 @@
 import hashlib
 import json
 import shutil
+import time
 import uuid
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.errors import StoreError
 from workbench.files import write_atomically
 from workbench.store.tables import as_matrix
 
@@ -22,28 +23,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "open_snapshot", "table_signature"]
 
+_TRIES = 20
+_HALF_MADE_S = 3600.0  # a snapshot that is made for longer than this was left half made
 _VECTORS, _FACTS, _ABOUT = "vectors.f32", "rows.arrow", "about.json"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The rows of a space as they were at one moment.
+    """The rows of a space as they were at one moment; it stays readable when a newer one takes its place.
 
     Args:
         vectors: float32 (N, D), memory-mapped and read-only.
-        folder: Where it lies.
+        rows: What is known of them, memory-mapped: only what is looked at is read.
     """
 
     vectors: np.ndarray
-    folder: Path
-
-    @cached_property
-    def rows(self) -> "pa.Table":
-        """What is known of the rows, memory-mapped: only what is looked at is read."""
-        import pyarrow as pa
-
-        with pa.memory_map(str(self.folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
-            return reader.read_all()
+    rows: "pa.Table"
 
     def facts(
         self, columns: "Sequence[str] | None" = None, places: "Sequence[int] | np.ndarray | None" = None
@@ -93,16 +88,42 @@ def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> S
     Returns:
         The snapshot.
     """
-    folder = cache / table_signature(table)
-    if not ((folder / _ABOUT).is_file() and (folder / _FACTS).is_file()):
-        for older in cache.glob("*") if cache.is_dir() else ():
-            shutil.rmtree(older, ignore_errors=True)
-        _make(folder, read())
+    for _ in range(_TRIES):
+        folder = cache / table_signature(table)
+        if not ((folder / _ABOUT).is_file() and (folder / _FACTS).is_file()):
+            _make(folder, read())
+            _drop_older(cache, folder)
+        try:
+            return _opened(folder)
+        except FileNotFoundError:  # another process has a newer one, and dropped this
+            continue
+    raise StoreError(
+        f"{cache} changes faster than it can be read.", next_step="Try again when less is being written."
+    )
+
+
+def _opened(folder: Path) -> Snapshot:
+    """Map the files of a snapshot."""
+    import pyarrow as pa
+
     about = json.loads((folder / _ABOUT).read_text("utf-8"))
     shape = (about["rows"], about["dim"])
+    with pa.memory_map(str(folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
+        rows = reader.read_all()
     if not about["rows"]:
-        return Snapshot(np.empty(shape, np.float32), folder)
-    return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), folder)
+        return Snapshot(np.empty(shape, np.float32), rows)
+    return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), rows)
+
+
+def _drop_older(cache: Path, current: Path) -> None:
+    """Remove older snapshots, and halves whose maker was killed; not those that others are making."""
+    for one in cache.iterdir():
+        try:
+            young = one.name.startswith(".") and time.time() - one.stat().st_mtime < _HALF_MADE_S
+        except FileNotFoundError:
+            continue
+        if one != current and not young:
+            shutil.rmtree(one, ignore_errors=True)
 
 
 def table_signature(table: Path) -> str:
@@ -125,6 +146,8 @@ def _make(folder: Path, rows: "pa.Table") -> None:
         with pa.OSFile(str(half / _FACTS), "wb") as file, pa.ipc.new_file(file, facts.schema) as writer:
             writer.write_table(facts)
         write_atomically(half / _ABOUT, json.dumps({"rows": rows.num_rows, "dim": dim}))
+        if folder.is_dir() and not (folder / _FACTS).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # of an older layout
         half.rename(folder)
     except OSError:
         if not (folder / _ABOUT).is_file():  # else another process made the same one first

@@ -159,6 +159,7 @@ class StoredVectors:
                 f"Vectors of {dim} dimensions came; those of {space.model_id} here have {have}.",
                 next_step="Use one model and revision for one embedding space.",
             )
+        describe_space(self.path, space, dim)  # also of a table whose maker was killed before it did
         return table
 
     def _folder_of(self, space: EmbeddingSpace) -> Path:
@@ -175,7 +176,5 @@ class StoredVectors:
             table = open_table(self.path / "tables", key, schema)
             if table is None:
                 return None
-            if dim:
-                describe_space(self.path, space, dim)
             self._tables[key] = table
         return self._tables[key]

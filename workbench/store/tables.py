@@ -21,7 +21,7 @@ __all__ = ["Table", "lay_out", "open_table", "row_schema", "table_names", "told_
 
 LOOKUP_CHUNK = 500  # ids in one filter
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
-_FULL = ("no space left", "disk quota", "storage full")
+_FULL = ("no space left", "disk quota", "storage full", " requested and ")  # the last is NumPy's
 _DENIED = ("permission denied", "read-only file system")
 
 
@@ -187,7 +187,7 @@ def as_matrix(column: "pa.ChunkedArray", dim: int) -> np.ndarray:
 
 @contextmanager
 def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
-    """Turn what a database raises on a full disk or a read-only folder into a plain error."""
+    """Say plainly what is wrong: a full disk, a read-only or lost folder, a lock that is held."""
     try:
         yield
     except WorkbenchError:
@@ -199,6 +199,19 @@ def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
             what, step = "the disk is full", "Make room, then run the same call again: it goes on from there."
         elif number in (errno.EACCES, errno.EROFS) or any(part in words for part in _DENIED):
             what, step = "the folder may not be written", "Change its permissions, or use another folder."
+        elif number == errno.EFBIG or "file too large" in words:
+            what, step = (
+                "files may not grow so large here",
+                "Raise the limit (ulimit -f), or use another disk.",
+            )
+        elif type(error).__name__ == "Timeout":
+            what = "another process has held it for a minute"
+            step = "Wait until that run has ended, then run the same call again."
+        elif not path.is_dir() or isinstance(error, FileNotFoundError) or "not found" in words:
+            what, step = (
+                "files of it are gone",
+                "Look whether somebody moved or removed it, then open it anew.",
+            )
         else:
             what, step = f"{type(error).__name__}: {error}", ""
         raise StoreError(

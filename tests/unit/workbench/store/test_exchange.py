@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
@@ -123,3 +124,42 @@ def test_import__pickled_arrays_are_refused(tmp_path):
 def test_import__missing(tmp_path):
     with pytest.raises(SourceNotFoundError):
         import_file(EmbeddingStore(tmp_path / "other"), tmp_path / "none.npz")
+
+
+def test_import__a_run_that_is_no_name_is_refused_and_nothing_outside_is_read(store, tmp_path):
+    (tmp_path / "secret.json").write_text('{"token": "xyz"}')
+    path = export_space(store, SPACE, tmp_path / "x.parquet")
+    table = pq.read_table(path)
+    place = table.schema.get_field_index("run")
+    pq.write_table(table.set_column(place, "run", pa.array(["../../secret"] * len(table))), path)
+    with pytest.raises(EmbeddingsFileError, match="names a run as no store does"):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+    assert store.provenance("../../secret") == {}
+
+
+def test_import__a_small_parquet_that_unpacks_to_much_is_refused(store, tmp_path, monkeypatch):
+    path = export_space(store, SPACE, tmp_path / "x.parquet")
+    table = pq.read_table(path)
+    rows = table.take([0] * 50_000).set_column(0, "id", pa.array(["x" * 2000] * 50_000))
+    pq.write_table(rows.replace_schema_metadata(table.schema.metadata), path)
+    assert path.stat().st_size < 1 << 20
+    monkeypatch.setattr("workbench.store.exchange.MAX_BYTES", 1 << 25)
+    with pytest.raises(EmbeddingsFileError, match="unpacks to"):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+
+
+def test_import__a_parquet_without_the_columns_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "x.parquet"
+    about = {"embedding_space": json.dumps({"schema": 1, "model_id": "m"})}
+    pq.write_table(pa.table({"id": ["a"]}).replace_schema_metadata(about), path)
+    monkeypatch.setattr("workbench.store.exchange.read_bounded", None)
+    with pytest.raises(EmbeddingsFileError, match="no column run"):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+
+
+def test_import__a_compressed_npz_is_refused(store, tmp_path):
+    path = export_space(store, SPACE, tmp_path / "x.npz")
+    with np.load(path) as arrays:
+        np.savez_compressed(path, **dict(arrays))
+    with pytest.raises(EmbeddingsFileError, match="compressed"):
+        import_file(EmbeddingStore(tmp_path / "other"), path)

@@ -75,3 +75,13 @@ def test_build_index__of_few_rows_refuses(rows, tmp_path):
     store.put(SPACE, ["a"], rows[:1])
     with pytest.raises(InvalidParameterError, match="at least 1,000 vectors"):
         store.build_index()
+
+
+def test_search__by_an_index_of_rows_that_were_replaced_refuses(rows, tmp_path):
+    store = EmbeddingStore(tmp_path / "store")
+    ids = [f"c{number}" for number in range(len(rows))]
+    store.put(SPACE, ids, rows)
+    store.build_index()
+    store.put(SPACE, ids, rows[::-1])
+    with pytest.raises(StoreError, match="written or tidied since"):
+        store.search(vector=rows[0], index=True)
