@@ -2,10 +2,10 @@
 
     python -m benchmarks.kill_resume [--clips 500] [--kills 10] [--seed 0]
 
-Small clips of different contents are made here. One run is left in peace; one is killed with SIGKILL at
-random moments while it writes, and started again; two runs embed the same folder at once, several times. Exit
-code 1 when a run ends in an error of its own, or a store does not end with one row for each clip, each that of
-the undisturbed run (a cosine of at least 0.999999).
+Small clips of different contents are made here. One run is left in peace; one is killed by SIGKILL at random
+moments while it writes, and started again; two runs embed the same folder at once, several times. Exit code 1
+when a run ends in an error of its own, or a store does not end with one row a clip, each that of the
+undisturbed run (a cosine of at least 0.999999).
 """
 
 import argparse
