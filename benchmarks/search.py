@@ -73,18 +73,18 @@ def compared(count: int, repeats: int) -> list[bool]:
         (matrix[7:8], plain_top, 1.1, 1.0),
         (matrix[:64], plain_blocks, 1.1, 0.3 if count == 1_000_000 else 1.0),
     ):
-        sides: dict[str, Callable[[], Any]] = {
-            "ours": partial(nearest, matrix, queries, TOP),
-            "NumPy": partial(by_hand, matrix, queries),
-        }
+        ours = partial(nearest, matrix, queries, TOP)
+        others: dict[str, Callable[[], Any]] = {"NumPy": partial(by_hand, matrix, queries)}
         if index is not None:
-            sides["faiss"] = partial(index.search, queries, TOP)
-        seconds = interleaved(sides, repeats)
+            others["faiss"] = partial(index.search, queries, TOP)
+        # In pairs: whoever runs behind a library with threads of its own finds the processors still busy.
+        pairs = {name: interleaved({"ours": ours, name: other}, repeats) for name, other in others.items()}
+        seconds = pairs["NumPy"]
         took_ms = statistics.median(seconds["ours"]) * 1e3
         print(f"{count:>9,} x {DIM}, {len(queries):2} queries: {took_ms:6.1f} ms", end="")
         for side, most in (("NumPy", most_numpy), ("faiss", most_faiss)):
-            if side in seconds:
-                good.append(ratio(seconds["ours"], seconds[side], side, most))
+            if side in pairs:
+                good.append(ratio(pairs[side]["ours"], pairs[side][side], side, most))
         print()
     return good
 

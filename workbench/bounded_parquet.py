@@ -25,7 +25,8 @@ class TooLargeError(ValueError):
 def read_bounded(path: Path, max_bytes: int, columns: Sequence[str] | None = None) -> "pa.Table":
     """Read a Parquet file, if what it announces and what it unpacks to are within a bound.
 
-    Repeated texts are read by number and counted before they are written out.
+    Numbers are counted as they will lie in memory, however often the file repeats them. Repeated texts are
+    read by number, and counted before they are written out.
 
     Args:
         path: The file.
@@ -46,7 +47,9 @@ def read_bounded(path: Path, max_bytes: int, columns: Sequence[str] | None = Non
         _check(
             sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups)), max_bytes
         )
-        texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+        wanted = [field for field in file.schema_arrow if columns is None or field.name in columns]
+        _check(file.metadata.num_rows * sum(_bytes_each(field.type) for field in wanted), max_bytes)
+        texts = [field.name for field in wanted if _is_text(field.type)]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         table = file.read(columns=None if columns is None else list(columns))
     _check(sum(_written_out(column) for column in table.columns), max_bytes)
@@ -57,6 +60,17 @@ def _check(size: int, most: int) -> None:
     """Refuse what would not fit into memory."""
     if size > most:
         raise TooLargeError(size)
+
+
+def _bytes_each(kind: Any) -> int:
+    """Bytes of one value in memory, where every value has as many; 0 for texts and lists of any length."""
+    import pyarrow.types as kinds
+
+    if kinds.is_fixed_size_list(kind):
+        return kind.list_size * _bytes_each(kind.value_type)
+    if kinds.is_struct(kind):
+        return sum(_bytes_each(field.type) for field in kind)
+    return -(-kind.bit_width // 8) if kinds.is_primitive(kind) else 0
 
 
 def _is_text(kind: Any) -> bool:

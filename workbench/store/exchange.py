@@ -26,7 +26,7 @@ __all__ = ["FORMATS", "export_space", "import_file"]
 
 FORMATS = (".parquet", ".safetensors", ".npz")
 BATCH_ROWS = 10_000
-MAX_BYTES = 16 * 2**30
+LEAST_BOUND_BYTES, MOST_UNPACKED = 2**28, 20  # an export of vectors hardly shrinks in its file
 _SPACE, _FACTS = "embedding_space", "rows"
 
 
@@ -141,7 +141,7 @@ def _read_parquet(path: Path) -> "tuple[pa.Table, str]":
     missing = [name for name in names if name not in schema.names]
     if missing:
         raise ValueError(f"it has no column {', '.join(missing)}")
-    return read_bounded(path, MAX_BYTES, names), about
+    return read_bounded(path, max(LEAST_BOUND_BYTES, MOST_UNPACKED * path.stat().st_size), names), about
 
 
 def _write_safetensors(path: Path, rows: "pa.Table", about: str) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Snapshot", "open_snapshot", "table_signature"]
+__all__ = ["Snapshot", "drop_stale", "open_snapshot", "table_signature"]
 
 _TRIES = 20
 _HALF_MADE_S = 3600.0  # a snapshot that is made for longer than this was left half made
@@ -115,11 +115,23 @@ def _opened(folder: Path) -> Snapshot:
     return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), rows)
 
 
-def _drop_older(cache: Path, current: Path) -> None:
+def drop_stale(cache: Path, table: Path, keep_s: float) -> None:
+    """Remove the snapshots of other states of a table, and halves that nobody is making any more.
+
+    Args:
+        cache: Folder of the table's snapshots.
+        table: The table's folder.
+        keep_s: Half-made ones younger than this stay: somebody may be making them.
+    """
+    if cache.is_dir():
+        _drop_older(cache, cache / table_signature(table), keep_s)
+
+
+def _drop_older(cache: Path, current: Path, keep_s: float = _HALF_MADE_S) -> None:
     """Remove older snapshots, and halves whose maker was killed; not those that others are making."""
     for one in cache.iterdir():
         try:
-            young = one.name.startswith(".") and time.time() - one.stat().st_mtime < _HALF_MADE_S
+            young = one.name.startswith(".") and time.time() - one.stat().st_mtime < keep_s
         except FileNotFoundError:
             continue
         if one != current and not young:

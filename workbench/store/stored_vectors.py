@@ -13,6 +13,7 @@ from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
 from workbench.store.folder import check_folder, describe_space, list_spaces, write_lock
 from workbench.store.provenance import read_provenance, save_provenance
+from workbench.store.snapshot import drop_stale
 from workbench.store.tables import Table, lay_out, open_table, row_schema, told_plainly
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class StoredVectors:
         return read_provenance(self.path / "runs", run)
 
     def compact(self, *, keep_s: float = 3600.0) -> int:
-        """Join small files and drop old versions.
+        """Join small files, drop old versions, and the snapshots that searches were made from.
 
         Args:
             keep_s: Versions younger than this stay, for readers that are using them.
@@ -148,6 +149,7 @@ class StoredVectors:
                 table = self._table(space)
                 if table is not None:
                     table.compact(keep=dt.timedelta(seconds=max(keep_s, 0.001)))
+                drop_stale(self.path / "snapshots" / space.key, self._folder_of(space), keep_s)
         return max(before - folder_bytes(self.path), 0)
 
     def _table_for(self, space: EmbeddingSpace, dim: int) -> Table:

@@ -75,3 +75,15 @@ def test_put__a_lock_that_is_held_says_so(store, monkeypatch):
         pytest.raises(StoreError, match="another process has held it"),
     ):
         EmbeddingStore(store.path).put(SPACE, ["c"], np.ones((1, 2), np.float32))
+
+
+def test_compact__drops_stale_snapshots_and_old_halves(store):
+    store.snapshot(SPACE)
+    cache = store.path / "snapshots" / SPACE.key
+    (cache / ".young").mkdir()
+    (cache / ".old").mkdir()
+    os.utime(cache / ".old", (time.time() - 7200,) * 2)
+    store.put(SPACE, ["c"], np.ones((1, 2), np.float32))
+    store.compact()
+    assert [one.name for one in cache.iterdir()] == [".young"]
+    assert len(store.snapshot(SPACE).vectors) == 3

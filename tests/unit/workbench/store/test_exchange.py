@@ -143,7 +143,7 @@ def test_import__a_small_parquet_that_unpacks_to_much_is_refused(store, tmp_path
     rows = table.take([0] * 50_000).set_column(0, "id", pa.array(["x" * 2000] * 50_000))
     pq.write_table(rows.replace_schema_metadata(table.schema.metadata), path)
     assert path.stat().st_size < 1 << 20
-    monkeypatch.setattr("workbench.store.exchange.MAX_BYTES", 1 << 25)
+    monkeypatch.setattr("workbench.store.exchange.LEAST_BOUND_BYTES", 1 << 25)
     with pytest.raises(EmbeddingsFileError, match="unpacks to"):
         import_file(EmbeddingStore(tmp_path / "other"), path)
 
@@ -162,4 +162,16 @@ def test_import__a_compressed_npz_is_refused(store, tmp_path):
     with np.load(path) as arrays:
         np.savez_compressed(path, **dict(arrays))
     with pytest.raises(EmbeddingsFileError, match="compressed"):
+        import_file(EmbeddingStore(tmp_path / "other"), path)
+
+
+def test_import__vectors_that_the_file_repeats_are_counted_before_they_are_read(tmp_path, monkeypatch):
+    store = EmbeddingStore(tmp_path / "store")
+    store.put(SPACE, ["a"], np.zeros((1, 512), np.float32))
+    path = export_space(store, SPACE, tmp_path / "x.parquet")
+    table = pq.read_table(path)
+    many = table.take([0] * 200_000)
+    pq.write_table(many.replace_schema_metadata(table.schema.metadata), path)
+    monkeypatch.setattr("workbench.bounded_parquet._written_out", None)  # it must not come that far
+    with pytest.raises(EmbeddingsFileError, match="unpacks to 4"):
         import_file(EmbeddingStore(tmp_path / "other"), path)
