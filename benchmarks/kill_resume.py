@@ -4,8 +4,8 @@
 
 Small clips of different contents are made here. One run is left in peace; one is killed by SIGKILL at random
 moments, most of them while it writes, and started again; two runs embed the same folder at once, several
-times. Exit code 1 when a kill came too late, a run ends in an error of its own, or a store does not end with one row a clip, each that of the
-undisturbed run (a cosine of at least 0.999999).
+times. Exit code 1 when a kill came too late, a run ends in an error of its own, or a store does not end with
+one row a clip, each that of the undisturbed run (a cosine of at least 0.999999).
 """
 
 import argparse
@@ -86,7 +86,9 @@ def killed(root: Path, moments: np.random.Generator, kills: int, calm_s: float) 
         process.wait()
         there.append(len(rows(root / "killed")))
     finish(start(root, "killed"))
-    print(f"killed {kills} times, {live} of them at work; rows after each: {' '.join(map(str, there))}")
+    counts = " ".join(map(str, there))
+    print(f"killed {kills} times, {live} of them at work; rows after each: {counts}")
+    return live == kills
 
 
 def commits(store: Path) -> set[str]:
