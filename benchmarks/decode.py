@@ -85,10 +85,9 @@ def shrunk(frames: np.ndarray) -> np.ndarray:
 
 def ours(path: Path, threads: int) -> np.ndarray:
     """The workbench; ``threads`` 0 lets it choose."""
-    from workbench.media.decode import frames_at, probe
+    from workbench.media.decode import sample_frames
 
-    times = middles(probe(path).duration_s)
-    return shrunk(frames_at(path, times, threads=threads or None).data)
+    return shrunk(sample_frames(path, FRAMES, threads=threads).data)
 
 
 def plain_pyav(path: Path, threads: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.media.clips import Clip, ClipSet
-    from workbench.media.decode import frames_at, probe, sample_rates
+    from workbench.media.decode import frames_at, probe, sample_frames, sample_rates
     from workbench.media.encode import write_video
     from workbench.media.frames import Frames, MediaInfo
     from workbench.media.images import read_image
@@ -39,6 +39,7 @@ _EXPORTS = {
     "read_image": "workbench.media.images",
     "sample_answers": "workbench.media.samples",
     "sample_clips": "workbench.media.samples",
+    "sample_frames": "workbench.media.decode",
     "sample_prompts": "workbench.media.samples",
     "sample_rates": "workbench.media.decode",
     "write_video": "workbench.media.encode",
@@ -62,6 +63,7 @@ __all__ = [
     "read_image",
     "sample_answers",
     "sample_clips",
+    "sample_frames",
     "sample_prompts",
     "sample_rates",
     "write_video",

@@ -32,7 +32,10 @@ _FORMATS = (
 _OPEN_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"}
 _MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"\x00\x00\x01", b"G@", b"DKIF", b"YUV4MPEG2")
-_BIG_PICTURE = 1280 * 720
+# FFmpeg opens an H.264 stream by decoding its first picture, 12 ms at 720p and 28 at 1080p, to learn what
+# MP4 says in its headers. Matroska states no decoding times; they would be guessed wrongly.
+_BRIEFLY = {"skip_frame": "all"}
+_BRIEF_FORMAT, _BRIEF_ENDINGS = "mov,mp4,m4a,3gp,3g2,mj2", (".mp4", ".m4v", ".mov")
 # "1" decodes on a CUDA device where that can be done, with the same pixels. Off unless asked for: opening its
 # decoder costs about half a second a clip, and it was slower than one processor.
 HARDWARE_DECODING = "EMBEDDING_WORKBENCH_HARDWARE_DECODING"
@@ -54,15 +57,16 @@ class OpenVideo:
 
 
 @contextmanager
-def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
+def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -> Generator[OpenVideo]:
     """Open a video file and its best video stream; close it whatever happens.
 
     Fields of the stream must be copied before the block ends: they live in the container.
 
     Args:
         path: A local file.
-        threads: Decoder threads; 0 lets the decoder choose, None chooses by picture size (one
-            for small pictures, where more only get in each other's way).
+        threads: Decoder threads; None or 0 lets the decoder choose.
+        brief: Whether the headers will do where they usually tell all: how pixels are stored may be unknown
+            then, and sizes are those that the container states.
 
     Raises:
         SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: With a plain reason; also
@@ -71,14 +75,11 @@ def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
     file = media_file(path)
     name = display_name(path)
     try:
-        options = _OPEN_OPTIONS | ({"protocol_whitelist": "file,subfile"} if file.inside else {})
-        with _opened(file.address, options) as container:
+        with _opened(file, brief=brief and path.suffix.lower() in _BRIEF_ENDINGS) as container:
             stream = _best_stream(container, name)
             decoder = _decoder(stream)
-            if threads is None:
-                threads = 0 if stream.width * stream.height >= _BIG_PICTURE else 1
             decoder.thread_type = "NONE" if threads == 1 else "AUTO"
-            decoder.thread_count = threads
+            decoder.thread_count = threads or 0
             yield OpenVideo(container, stream, decoder)
     except MediaError:
         raise
@@ -86,13 +87,28 @@ def open_video(path: Path, threads: int | None = None) -> Generator[OpenVideo]:
         raise _translated(error, name, file) from error
 
 
-def _opened(address: str, options: dict[str, str]) -> "InputContainer":
+def _opened(file: MediaFile, *, brief: bool) -> "InputContainer":
     """Open a container; with a decoder of the accelerator where one is wanted and can be had."""
+    options = _OPEN_OPTIONS | ({"protocol_whitelist": "file,subfile"} if file.inside else {})
     if os.environ.get(HARDWARE_DECODING, "0") == "1":
         with suppress(av.error.FFmpegError, OSError, NotImplementedError, ValueError):
             accelerator = HWAccel("cuda", allow_software_fallback=True)
-            return av.open(address, options=options, metadata_errors="replace", hwaccel=accelerator)
-    return av.open(address, options=options, metadata_errors="replace")
+            return av.open(file.address, options=options, metadata_errors="replace", hwaccel=accelerator)
+    if brief:
+        container = av.open(file.address, options=options | _BRIEFLY, metadata_errors="replace")
+        if _tells_all(container):
+            return container
+        container.close()
+    return av.open(file.address, options=options, metadata_errors="replace")
+
+
+def _tells_all(container: "InputContainer") -> bool:
+    """Whether nothing is missing in headers that were read briefly, and one stream only may be meant."""
+    videos = container.streams.video
+    if container.format.name != _BRIEF_FORMAT or len(videos) != 1:
+        return False
+    context = getattr(videos[0], "codec_context", None)
+    return context is not None and context.width > 0 and (context.name == "h264" or bool(context.pix_fmt))
 
 
 def _best_stream(container: "InputContainer", name: str) -> "VideoStream":

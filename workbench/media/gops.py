@@ -13,6 +13,7 @@ from enum import Enum
 SKIPPABLE_CODECS = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
 # Every key frame of these resets the decoder completely.
 _SELF_CONTAINED_CODECS = frozenset({"vp8", "vp9", "mjpeg", "prores", "dnxhd"})
+_SLICE, _ASIDES = 1, {6, 9, 12}  # units of H.264: messages, delimiters and filling change no picture
 _MAX_REORDER = 64  # packets; more than any codec's reordering, less than a jump in time stamps
 
 
@@ -106,6 +107,27 @@ def entry_kind(codec: str, packet: bytes, extradata: bytes | None) -> Entry:
     if codec == "h264":
         return _h264_entry(packet, extradata or b"")
     return Entry.AFTER_FLUSH
+
+
+def is_unreferenced(packet: bytes, extradata: bytes | None) -> bool:
+    r"""Tell whether an H.264 packet holds one picture that no other refers to, and nothing else that counts.
+
+    Args:
+        packet: The packet.
+        extradata: The codec's header from the container.
+
+    Example:
+        >>> is_unreferenced(b"\x00\x00\x01\x01", None), is_unreferenced(b"\x00\x00\x01\x41", None)
+        (True, False)
+    """
+    slices = 0
+    for unit in _nal_units(packet, extradata or b""):
+        kind = unit[0] & 31
+        if kind == _SLICE and not unit[0] >> 5 & 3:
+            slices += 1
+        elif kind not in _ASIDES:
+            return False
+    return slices > 0
 
 
 def _entry_place(

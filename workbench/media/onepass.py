@@ -14,6 +14,7 @@ from workbench.media.gops import (
     SKIPPABLE_CODECS,
     Entry,
     entry_kind,
+    is_unreferenced,
     is_well_timed,
     ranges_to_feed,
     shown_tick,
@@ -96,6 +97,8 @@ class _Feeder:
             if not goes_on and self._kind(packets[first]) is not Entry.CLEAN:
                 yield from self._drain()
             for packet in packets[first : last + 1]:
+                if packet.pts not in wanted and self._is_unreferenced(packet):
+                    continue
                 if self._codec in SKIPPABLE_CODECS:
                     self._decoder.skip_frame = "DEFAULT" if packet.pts in wanted else "NONREF"
                 self._is_fed = True
@@ -106,6 +109,10 @@ class _Feeder:
     def _kind(self, packet: "Packet") -> Entry:
         """Judge a key frame as a place to start."""
         return entry_kind(self._codec, bytes(packet), self._extradata)
+
+    def _is_unreferenced(self, packet: "Packet") -> bool:
+        """Whether the decoder would leave a packet out: it costs less not to hand it over."""
+        return self._codec == "h264" and is_unreferenced(bytes(packet), self._extradata)
 
     def _drain(self) -> "Iterator[tuple[VideoFrame, Sequence[int]]]":
         """Take what the decoder still holds, and let it forget."""

@@ -66,22 +66,23 @@ def _checked(times_s: Sequence[float] | np.ndarray) -> np.ndarray:
 def _in_order(path: Path, left: deque[np.ndarray], threads: int | None) -> Iterator[Frames]:
     """Take spans off the left as they are done, the fast way as far as it leads."""
     if left:
-        with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads) as video:
+        with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
             yield from _answers(left, decode_fast(video, np.concatenate(left)))
     if left:
-        yield from decode_from_start(path, left, threads=threads)
+        yield from decode_from_start(path, left)
 
 
-def decode_from_start(path: Path, left: deque[np.ndarray], *, threads: int | None = None) -> Iterator[Frames]:
+def decode_from_start(path: Path, left: deque[np.ndarray]) -> Iterator[Frames]:
     """Do what `frames_of_spans` does by decoding every frame until all moments have passed.
 
     Slow and sure: damaged packets are passed over (the result's note says how many), missing
-    time stamps are counted on from the frame rate. Spans are taken off the left as they are done.
+    time stamps are counted on from the frame rate. In one thread: several lose whole frames beside a
+    damaged packet, and do not say so. Spans are taken off the left as they are done.
     """
     try:
-        yield from _answers(left, _all_shown(path, np.concatenate(left), threads, by_dts=False))
+        yield from _answers(left, _all_shown(path, np.concatenate(left), by_dts=False))
     except TimesRunBackError:
-        yield from _answers(left, _all_shown(path, np.concatenate(left), threads, by_dts=True))
+        yield from _answers(left, _all_shown(path, np.concatenate(left), by_dts=True))
     if left:
         raise ClipDecodeError(
             f"{display_name(path)} is damaged: not a single frame could be decoded.",
@@ -89,9 +90,9 @@ def decode_from_start(path: Path, left: deque[np.ndarray], *, threads: int | Non
         )
 
 
-def _all_shown(path: Path, times_s: np.ndarray, threads: int | None, *, by_dts: bool) -> Iterator[Shown]:
+def _all_shown(path: Path, times_s: np.ndarray, *, by_dts: bool) -> Iterator[Shown]:
     """Decode frame after frame until every moment has been passed."""
-    with open_video(path, threads) as video:
+    with open_video(path, threads=1) as video:
         packets = PacketReader(video)
         reader = FrameReader(video, packets, patient=by_dts, by_dts=by_dts)
         wanted = packets.wanted_ticks(times_s)

@@ -28,6 +28,7 @@ from workbench.media.decode import (
     pictures_between,
     poster_at,
     probe,
+    sample_frames,
     sample_rates,
 )
 from workbench.media.pixels import PictureMaker
@@ -37,6 +38,24 @@ from workbench.media.spans import frames_of_spans
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_frames_at__any_number_of_threads(ramp: Path, threads: int) -> None:
     assert ramp_numbers(frames_at(ramp, [0.05, 1.25, 2.95], threads=threads).data) == [0, 12, 29]
+
+
+def test_frames_at__damage_is_the_same_with_any_number_of_threads(tmp_path: Path) -> None:
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    path = write_ramp(tmp_path / "cut.mp4", codec="libx264", b_frames=3, gop=8, container_options=options)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    one, two, four = (frames_at(path, np.arange(30) / 10, threads=threads) for threads in (1, 2, 4))
+    assert one.note == two.note == four.note
+    for other in (two, four):
+        np.testing.assert_array_equal(one.times_s, other.times_s)
+        np.testing.assert_array_equal(one.data, other.data)
+
+
+def test_sample_frames__are_the_middles_of_equal_parts(ramp: Path) -> None:
+    got = sample_frames(ramp, 5)
+    assert ramp_numbers(got.data) == [3, 9, 15, 21, 27]
+    with pytest.raises(InvalidClipError, match="at least 1 frame"):
+        sample_frames(ramp, 0)
 
 
 def test_frames_at__before_the_start_and_beyond_the_end(ramp: Path) -> None:

@@ -62,8 +62,8 @@ def fed(monkeypatch) -> Counter:
     opened = spans.open_video
 
     @contextmanager
-    def counting(path, threads=None):
-        with opened(path, threads) as video:
+    def counting(path, threads=None, *, brief=False):
+        with opened(path, threads, brief=brief) as video:
             yield replace(video, decoder=Counting(video.decoder))
 
     monkeypatch.setattr(spans, "open_video", counting)
