@@ -3,7 +3,7 @@
     python -m benchmarks.store [--repeats 7]
 
 Both sides of every ratio in turns; medians, with the range. Exit code 1 when writing 10,000 x 512 rows takes
-more than twice plain Parquet, or the second run over clips that are listed is not 50 times as fast.
+more than twice plain Parquet, or the second run over unchanged files, listing and all, is not 50 times as fast.
 """
 
 import argparse
@@ -67,20 +67,20 @@ def second_run(folder: Path) -> bool:
             (clips / f"{number}-{clip.path.name}").write_bytes(clip.path.read_bytes() + bytes([number]))
     store = folder / "kept"
     embed(MODEL, sample_clips(), progress=False)  # what is imported once is not measured
-    start = time.perf_counter()
-    listed = load_clips(clips)
-    listing = time.perf_counter() - start
-    took = []
-    for _ in range(3):
+    took, listing = [], []
+    for _ in range(4):
         start = time.perf_counter()
+        listed = load_clips(clips)
+        listing.append(time.perf_counter() - start)
         done = embed(MODEL, listed, store=store, progress=False)
         took.append(time.perf_counter() - start)
-    ratio = took[0] / min(took[1:])
+    again, list_again = statistics.median(took[1:]), statistics.median(listing[1:])
     print(
-        f"second run over {len(done)} unchanged clips, once they are listed ({listing:.2f} s): "
-        f"{took[0]:.2f} s, then {min(took[1:]) * 1e3:.0f} ms: {ratio:.0f} times as fast (at least 50)"
+        f"{len(done)} files: {took[0]:.2f} s, {listing[0]:.2f} s of it to list them; unchanged, once more: "
+        f"{again * 1e3:.0f} ms, {list_again * 1e3:.0f} ms of it to list them; "
+        f"{took[0] / again:.0f} times as fast (at least 50)"
     )
-    return ratio >= 50
+    return took[0] / again >= 50
 
 
 def say(

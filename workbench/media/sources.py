@@ -16,7 +16,8 @@ from natsort import natsorted
 from workbench.errors import InvalidClipError, InvalidParameterError, MediaError, SourceNotFoundError
 from workbench.media.archive import is_shard, list_shard
 from workbench.media.clips import Clip, ClipSet
-from workbench.media.headers import cut_clip, read_clip
+from workbench.media.headers import cut_clip
+from workbench.media.known_headers import KnownHeaders
 from workbench.media.manifests import MANIFEST_ENDINGS, read_manifest
 from workbench.media.names import display_name, safe_text
 from workbench.media.outcome import OutcomeReport, SourceError
@@ -191,13 +192,13 @@ def _read_all(
     """Read headers in a few threads, keeping the order; stop between files when asked."""
     clips, missing, broken = [], list(report.missing), list(report.broken)
     stopped = False
-    whole = lru_cache(_REMEMBERED)(read_clip)
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="wb-headers") as pool:
+    with KnownHeaders() as known, ThreadPoolExecutor(_WORKERS, thread_name_prefix="wb-headers") as pool:
+        whole = lru_cache(_REMEMBERED)(known.read)
         for start in range(0, len(files), _AT_ONCE):
             if stop is not None and stop.is_set():
                 stopped = True
                 break
-            part = list(pool.map(lambda file: _read_or_error(file, whole), files[start : start + _AT_ONCE]))
+            part = list(_read_part(files[start : start + _AT_ONCE], known, whole, pool))
             clips += [result for result in part if isinstance(result, Clip)]
             missing += [error for gone, error in _errors(part) if gone]
             broken += [error for gone, error in _errors(part) if not gone]
@@ -206,6 +207,16 @@ def _read_all(
     joined = ClipSet(clips)
     joined.outcomes += replace(report, missing=tuple(missing), broken=tuple(broken), stopped=stopped)
     return joined
+
+
+def _read_part(
+    files: list[Clip | Wanted], known: KnownHeaders, whole: Callable[[Path], Clip], pool: ThreadPoolExecutor
+) -> Iterator[Clip | tuple[bool, SourceError]]:
+    """Read some files; threads help only where one has to be opened."""
+    paths = {file.path for file in files if isinstance(file, Wanted)}
+    found = {path: clip for path in paths if (clip := known.find(path)) is not None}
+    read = map if len(found) == len(paths) else pool.map
+    return read(lambda file: _read_or_error(file, lambda path: found.get(path) or whole(path)), files)
 
 
 def _read_or_error(file: Clip | Wanted, whole: Callable[[Path], Clip]) -> Clip | tuple[bool, SourceError]:
