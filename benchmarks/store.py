@@ -3,7 +3,7 @@
     python -m benchmarks.store [--repeats 7]
 
 Both sides of every ratio in turns; medians, with the range. Exit code 1 when writing 10,000 x 512 rows takes
-more than twice plain Parquet, or the second run over unchanged files, listing and all, is not 50 times as fast.
+more than twice plain Parquet, or a second run over unchanged files, listing and all, is not 50 times as fast.
 """
 
 import argparse
