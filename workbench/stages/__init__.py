@@ -10,9 +10,10 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
-    from workbench.stages.compute import ClassifyStage, DecodeStage, EmbedStage, TextScoreStage
+    from workbench.stages.compute import ClassifyStage, EmbedStage, TextScoreStage
     from workbench.stages.dataset import ImageTextPairDataset
-    from workbench.stages.embedder import ImageEmbedder, RegisteredModelEmbedder
+    from workbench.stages.decoding import DecodeStage, SampleStage
+    from workbench.stages.embedder import EmbeddingClassifier, ImageEmbedder, RegisteredModelEmbedder
     from workbench.stages.in_process import InProcessExecutor
     from workbench.stages.metrics import StagePerfStats
     from workbench.stages.pipeline import Pipeline
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "ClassifyStage": "workbench.stages.compute",
-    "DecodeStage": "workbench.stages.compute",
+    "DecodeStage": "workbench.stages.decoding",
     "EmbedStage": "workbench.stages.compute",
+    "EmbeddingClassifier": "workbench.stages.embedder",
     "ImageBatch": "workbench.stages.tasks",
     "ImageEmbedder": "workbench.stages.embedder",
     "ImageObject": "workbench.stages.tasks",
@@ -41,6 +43,7 @@ _EXPORTS = {
     "ReadClipsStage": "workbench.stages.sources",
     "RegisteredModelEmbedder": "workbench.stages.embedder",
     "Resources": "workbench.stages.resources",
+    "SampleStage": "workbench.stages.decoding",
     "StagePerfStats": "workbench.stages.metrics",
     "Task": "workbench.stages.tasks",
     "TextScoreStage": "workbench.stages.compute",
@@ -57,6 +60,7 @@ __all__ = [
     "ClassifyStage",
     "DecodeStage",
     "EmbedStage",
+    "EmbeddingClassifier",
     "ImageBatch",
     "ImageEmbedder",
     "ImageObject",
@@ -71,6 +75,7 @@ __all__ = [
     "ReadClipsStage",
     "RegisteredModelEmbedder",
     "Resources",
+    "SampleStage",
     "StagePerfStats",
     "Task",
     "TextScoreStage",

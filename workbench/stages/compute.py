@@ -1,6 +1,5 @@
-"""Stages that compute: decode, embed, score by text, sort into classes."""
+"""Stages that compute: embed, score by text, sort into classes."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,53 +7,14 @@ import numpy as np
 from workbench.analysis.ranking import probabilities, score_prompts
 from workbench.engine.loop import chunks
 from workbench.engine.text import check_templates, clean_prompts, embed_prompts
-from workbench.errors import InvalidClipError, MediaError, NothingToRankError, StageError
+from workbench.errors import NothingToRankError, StageError
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageObject, Task, VideoObject
+from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
 
 if TYPE_CHECKING:
     from workbench.engine.adapter import AdaptedModel
 
-__all__ = ["ClassifyStage", "DecodeStage", "EmbedStage", "TextScoreStage"]
-
-
-@dataclass
-class DecodeStage(ProcessingStage[Task, Task]):
-    """Decodes the pictures of a batch; one that cannot be decoded says why and ends nothing.
-
-    Args:
-        num_frames: T, frames of each clip; the whole clip is covered.
-        name: What it is called in messages.
-    """
-
-    num_frames: int = 8
-    name: str = "decode"
-
-    def process(self, task: Task) -> Task:
-        """Fill ``image_data`` or ``frames`` and ``times_s``.
-
-        Args:
-            task: A batch from ``ReadClipsStage``.
-
-        Returns:
-            The same task.
-        """
-        for item in _good(task):
-            clip = item.metadata.get("clip")
-            if clip is None:
-                raise StageError(
-                    f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
-                )
-            try:
-                frames = clip.frames(self.num_frames)
-            except (MediaError, InvalidClipError, OSError) as error:
-                item.errors["decode"] = str(error)
-                continue
-            if isinstance(item, ImageObject):
-                item.image_data = frames.data[0]
-            else:
-                item.frames, item.times_s = frames.data, frames.times_s
-        return task
+__all__ = ["ClassifyStage", "EmbedStage", "TextScoreStage"]
 
 
 class EmbedStage(ProcessingStage[Task, Task]):
@@ -108,7 +68,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         """
         if self._adapted is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
-        items = [item for item in _good(task) if _has_pixels(item)]
+        items = [item for item in good_items(task) if _has_pixels(item)]
         self._note_space(task, items)
         for part in chunks(items, self.model_inference_batch_size):
             with self._time_metric("model_s"):
@@ -242,11 +202,6 @@ class ClassifyStage(ProcessingStage[Task, Task]):
             best = int(row.argmax())
             item.metadata.update(label=self.labels[best], probability=float(row[best]))
         return task
-
-
-def _good(task: Task) -> list[Any]:
-    """The items without errors."""
-    return [item for item in task.data if not item.errors]
 
 
 def _has_pixels(item: Any) -> bool:

@@ -2,10 +2,10 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,9 +20,20 @@ from workbench.stages.dataset import ImageTextPairDataset
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ImageEmbedder", "RegisteredModelEmbedder"]
+__all__ = ["EmbeddingClassifier", "ImageEmbedder", "RegisteredModelEmbedder"]
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+
+
+class EmbeddingClassifier(Protocol):
+    """What tells something from vectors, such as how pleasing a picture is: one value a sample."""
+
+    pred_column: str
+    """The column that gets the values."""
+
+    def __call__(self, vectors: np.ndarray) -> Any:
+        """Take float32 (n, D), give n values: numbers or labels."""
+        ...
 
 
 class ImageEmbedder(ABC):
@@ -34,6 +45,7 @@ class ImageEmbedder(ABC):
     Args:
         model_name: Name of the model in messages.
         image_embedding_column: The column that gets the vectors, float32 lists of length D.
+        classifiers: Each adds a column of its own, computed from the vectors; None where there is no vector.
         device: Where to compute: "auto", "cpu", "cuda", ...
 
     Attributes:
@@ -45,11 +57,13 @@ class ImageEmbedder(ABC):
         self,
         model_name: str = "",
         image_embedding_column: str = "image_embedding",
+        classifiers: Sequence[EmbeddingClassifier] = (),
         *,
         device: str = "auto",
     ) -> None:
         self.model_name = model_name or type(self).__name__
         self.image_embedding_column = image_embedding_column
+        self.classifiers = list(classifiers)
         self.device = device
         self.skipped: dict[str, dict[Any, str]] = {}
         self.problems: dict[str, list[ShardProblem]] = {}
@@ -112,7 +126,8 @@ class ImageEmbedder(ABC):
                 vectors[sample_id] = row
         self._check_ids(tar_file, table, id_col, vectors)
         column = [vectors.get(sample_id) for sample_id in table[id_col]]
-        return table.assign(**{self.image_embedding_column: column})
+        predicted = {one.pred_column: _predictions(one, column, tar_file) for one in self.classifiers}
+        return table.assign(**{self.image_embedding_column: column}, **predicted)
 
     def _check_ids(self, tar_file: Path, table: "pd.DataFrame", id_col: str, vectors: dict[Any, Any]) -> None:
         """Refuse a shard whose samples are not those of its metadata."""
@@ -141,6 +156,7 @@ class RegisteredModelEmbedder(ImageEmbedder):
         batch_size: Images per model call.
         image_embedding_column: The column that gets the vectors.
         id_col: The field of the ``.json`` part that names a sample; a sample without it has its key as id.
+        classifiers: Each adds a column of its own, computed from the vectors.
         device: Where to compute.
 
     Example:
@@ -155,11 +171,12 @@ class RegisteredModelEmbedder(ImageEmbedder):
         batch_size: int = 32,
         image_embedding_column: str = "image_embedding",
         id_col: str = "id",
+        classifiers: Sequence[EmbeddingClassifier] = (),
         device: str = "auto",
     ) -> None:
         named = isinstance(model, str | Path)
         name = str(model) if named else EmbeddingSpace.of(model).model_id
-        super().__init__(name, image_embedding_column, device=device)
+        super().__init__(name, image_embedding_column, classifiers, device=device)
         self.batch_size = batch_size
         self.id_col = id_col
         self._given = model
@@ -213,6 +230,19 @@ def _as_rows(output: Any, count: int, model_name: str, tar_file: Path) -> np.nda
             f"{display_name(tar_file)}; ({count}, D) is expected."
         )
     return rows
+
+
+def _predictions(classifier: EmbeddingClassifier, column: list[Any], tar_file: Path) -> list[Any]:
+    """What a classifier says of the rows that have a vector; None for the others."""
+    there = [place for place, vector in enumerate(column) if vector is not None]
+    values = list(classifier(np.stack([column[place] for place in there]))) if there else []
+    if len(values) != len(there):
+        raise ShardError(
+            f"{type(classifier).__name__} gave {len(values)} values for {len(there)} vectors of "
+            f"{display_name(tar_file)}; one each is expected."
+        )
+    given = dict(zip(there, values, strict=True))
+    return [given.get(place) for place in range(len(column))]
 
 
 def _stated_id(sample: ShardSample, id_col: str) -> Any:

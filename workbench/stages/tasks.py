@@ -12,7 +12,16 @@ import numpy as np
 from models.vectors import EmbeddingSpace
 from workbench.stages.metrics import StagePerfStats
 
-__all__ = ["ImageBatch", "ImageObject", "Task", "VideoBatch", "VideoObject", "content_key", "numbered"]
+__all__ = [
+    "ImageBatch",
+    "ImageObject",
+    "Task",
+    "VideoBatch",
+    "VideoObject",
+    "content_key",
+    "good_items",
+    "numbered",
+]
 
 Item = TypeVar("Item")
 
@@ -186,3 +195,8 @@ def _identity(item: Any) -> list[Any]:
     if not any(named[:2]) and pixels is not None:
         named.append(hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest())
     return named
+
+
+def good_items(task: Task[Any]) -> list[Any]:
+    """The items without errors."""
+    return [item for item in task.data if not item.errors]

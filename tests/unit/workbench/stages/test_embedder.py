@@ -107,6 +107,34 @@ def test_call__samples_without_their_id(write_shard):
         _ = dataset.metadata
 
 
+class Redness:
+    """Tells red from the rest, by the first number of a vector."""
+
+    pred_column = "red"
+
+    def __call__(self, vectors):
+        return vectors[:, 0] > vectors[:, 1:].max(axis=1)
+
+
+def test_classifiers__add_columns_joined_like_the_vectors(write_shard, tmp_path):
+    folder = write_shard([(2, "red"), (1, b"no image"), (0, "green")], ids=[0, 1, 2])
+    embedder = RegisteredModelEmbedder(MeanColorModel(), classifiers=[Redness()])
+    table = embedder(ImageTextPairDataset.from_webdataset(folder, id_col="id")).metadata
+    assert table["red"].tolist() == [False, None, True]
+    assert list(embedder.skipped["00000.tar"]) == [1]
+
+
+def test_classifiers__one_that_loses_a_value(write_shard):
+    class Forgetful(Redness):
+        def __call__(self, vectors):
+            return super().__call__(vectors)[1:]
+
+    folder = write_shard([(0, "red"), (1, "green")])
+    embedder = MyCustomEmbedder("mine", "vector", [Forgetful()])
+    with pytest.raises(ShardError, match=r"Forgetful gave 1 values for 2 vectors of 00000\.tar"):
+        _ = embedder(ImageTextPairDataset.from_webdataset(folder, id_col="id")).metadata
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 def test_registered_model__every_shard_in_batches(write_shard, batch_size):
     write_shard([(1, "red"), (2, "green"), (3, "blue")])

@@ -1,0 +1,65 @@
+"""Decoding once, sampling for each model."""
+
+import numpy as np
+import pytest
+
+from workbench.errors import InvalidParameterError, StageError
+from workbench.media.samples import sample_clips
+from workbench.media.sampling import frame_indices
+from workbench.stages import (
+    DecodeStage,
+    ImageBatch,
+    ImageObject,
+    Pipeline,
+    ReadClipsStage,
+    SampleStage,
+    VideoBatch,
+    VideoObject,
+)
+
+
+def run(*stages):
+    return Pipeline(stages=stages).run(progress=False)
+
+
+def test_decode__items_that_nobody_listed_are_a_mistake():
+    with pytest.raises(StageError, match="ReadClipsStage"):
+        DecodeStage().process(VideoBatch(data=[VideoObject()]))
+
+
+def test_sample__keeps_the_middles_of_equal_parts():
+    clips = sample_clips()[:3]
+    decoded = run(ReadClipsStage(clips), DecodeStage(num_frames=12)).items
+    sampled = run(ReadClipsStage(clips), DecodeStage(num_frames=12), SampleStage(5)).items
+    places = frame_indices(12, 5)
+    for many, few in zip(decoded, sampled, strict=True):
+        np.testing.assert_array_equal(few.frames, many.frames[places])
+        np.testing.assert_array_equal(few.times_s, many.times_s[places])
+
+
+def test_sample__of_too_few_some_come_again():
+    clip = VideoObject(frames=np.arange(3 * 12, dtype=np.uint8).reshape(3, 2, 2, 3))
+    SampleStage(5).process(VideoBatch(data=[clip]))
+    assert clip.frames[:, 0, 0, 0].tolist() == [0, 0, 12, 24, 24]
+    assert clip.times_s is None
+
+
+def test_sample__passes_images_and_items_with_errors_by():
+    image = ImageObject(image_data=np.zeros((2, 2, 3), np.uint8))
+    broken = VideoObject(errors={"decode": "empty"})
+    SampleStage(2).process(ImageBatch(data=[image]))
+    SampleStage(2).process(VideoBatch(data=[broken]))
+    assert image.image_data.shape == (2, 2, 3)
+    assert broken.errors == {"decode": "empty"}
+
+
+def test_sample__a_clip_that_is_not_decoded_says_so():
+    clip = VideoObject()
+    SampleStage(2).process(VideoBatch(data=[clip]))
+    assert "decodes before" in clip.errors["sample"]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.0, True, "8"])
+def test_sample__refuses_what_is_no_number(number):
+    with pytest.raises(InvalidParameterError, match="num_frames"):
+        SampleStage(number)

@@ -1,0 +1,101 @@
+"""Stages that fetch pixels: decode clips and images, sample fewer frames of what is decoded."""
+
+from dataclasses import dataclass
+
+from workbench.errors import InvalidClipError, InvalidParameterError, MediaError, StageError
+from workbench.media.sampling import frame_indices
+from workbench.stages.base import ProcessingStage
+from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
+
+__all__ = ["DecodeStage", "SampleStage"]
+
+
+@dataclass
+class DecodeStage(ProcessingStage[Task, Task]):
+    """Decodes the pictures of a batch; one that cannot be decoded says why and ends nothing.
+
+    Args:
+        num_frames: T, frames of each clip; the whole clip is covered.
+        name: What it is called in messages.
+    """
+
+    num_frames: int = 8
+    name: str = "decode"
+
+    def process(self, task: Task) -> Task:
+        """Fill ``image_data`` or ``frames`` and ``times_s``.
+
+        Args:
+            task: A batch from ``ReadClipsStage``.
+
+        Returns:
+            The same task.
+        """
+        for item in good_items(task):
+            clip = item.metadata.get("clip")
+            if clip is None:
+                raise StageError(
+                    f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
+                )
+            try:
+                frames = clip.frames(self.num_frames)
+            except (MediaError, InvalidClipError, OSError) as error:
+                item.errors["decode"] = str(error)
+                continue
+            if isinstance(item, ImageObject):
+                item.image_data = frames.data[0]
+            else:
+                item.frames, item.times_s = frames.data, frames.times_s
+        return task
+
+
+@dataclass
+class SampleStage(ProcessingStage[Task, Task]):
+    """Keeps T of the frames that clips were decoded to: the middles of equal parts.
+
+    So clips are decoded once for models that take different numbers of frames. Images stay as they are; of a
+    clip with fewer frames some come more than once.
+
+    Args:
+        num_frames: T, frames of each clip.
+        name: What it is called in messages.
+
+    Raises:
+        InvalidParameterError: If ``num_frames`` is no number from 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from workbench.stages import VideoBatch, VideoObject
+        >>> clip = VideoObject(frames=np.zeros((16, 2, 2, 3), np.uint8), times_s=np.arange(16.0))
+        >>> SampleStage(4).process(VideoBatch(data=[clip])).data[0].times_s
+        array([ 2.,  6., 10., 14.])
+    """
+
+    num_frames: int = 8
+    name: str = "sample"
+
+    def __post_init__(self) -> None:
+        """Find a wrong number at once, not in a worker."""
+        if isinstance(self.num_frames, bool) or not isinstance(self.num_frames, int) or self.num_frames < 1:
+            raise InvalidParameterError(f"num_frames is {self.num_frames!r}; a number from 1 is expected.")
+
+    def process(self, task: Task) -> Task:
+        """Leave fewer frames in ``frames`` and ``times_s``.
+
+        Args:
+            task: A decoded batch.
+
+        Returns:
+            The same task; a clip without frames says so in ``errors``.
+        """
+        for item in good_items(task):
+            if not isinstance(item, VideoObject):
+                continue
+            if item.frames is None:
+                item.errors["sample"] = "it is not decoded; put a stage that decodes before"
+                continue
+            places = frame_indices(len(item.frames), self.num_frames)
+            item.frames = item.frames[places]
+            if item.times_s is not None:
+                item.times_s = item.times_s[places]
+        return task
