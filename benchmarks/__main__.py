@@ -20,6 +20,7 @@ NAMES = (
     "panel_latency",
     "engine_memory",
     "decode",
+    "no_hang",
     "preprocessing",
     "forward",
     "end_to_end",
@@ -71,14 +72,14 @@ def run(name: str) -> bool:
 
 def machine() -> str:
     """Say what was measured on, without a name."""
-    from models import describe_runtime
+    from models import describe_runtime, probes
 
     runtime = describe_runtime(probe_devices=True)
     ram = f", {runtime.ram_total_bytes / 1e9:.0f} GB of memory" if runtime.ram_total_bytes else ""
     devices = ", ".join(device.name for device in runtime.devices) or "no accelerator"
     return (
-        f"Measured with {runtime.cpu_count} processors ({platform.machine()}){ram}, {devices}, "
-        f"Python {runtime.python}, torch {runtime.torch}, on {time.strftime('%Y-%m-%d')}."
+        f"Measured with {runtime.cpu_count} processors ({probes.processor()}, {platform.machine()}){ram}, "
+        f"{devices}, Python {runtime.python}, torch {runtime.torch}, on {time.strftime('%Y-%m-%d')}."
     )
 
 

@@ -1,10 +1,13 @@
 """Stages that fetch pixels: decode clips and images, sample fewer frames of what is decoded."""
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
+from workbench.engine.embed import default_workers
 from workbench.errors import InvalidClipError, InvalidParameterError, MediaError, StageError
 from workbench.media.sampling import frame_indices
-from workbench.stages.base import ProcessingStage
+from workbench.stages.base import ProcessingStage, WorkerMetadata
+from workbench.stages.resources import Resources
 from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
 
 __all__ = ["DecodeStage", "SampleStage"]
@@ -21,9 +24,15 @@ class DecodeStage(ProcessingStage[Task, Task]):
 
     num_frames: int = 8
     name: str = "decode"
+    _threads: int = field(default=1, init=False, repr=False)
+
+    def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
+        """Take a thread for each processor that the worker was given; in this process, as ``embed`` does."""
+        given = worker_metadata and worker_metadata.allocation
+        self._threads = max(int(given.cpus), 1) if isinstance(given, Resources) else default_workers()
 
     def process(self, task: Task) -> Task:
-        """Fill ``image_data`` or ``frames`` and ``times_s``.
+        """Fill ``image_data`` or ``frames`` and ``times_s``, several items at once.
 
         Args:
             task: A batch from ``ReadClipsStage``.
@@ -31,22 +40,30 @@ class DecodeStage(ProcessingStage[Task, Task]):
         Returns:
             The same task.
         """
-        for item in good_items(task):
-            clip = item.metadata.get("clip")
-            if clip is None:
-                raise StageError(
-                    f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
-                )
-            try:
-                frames = clip.frames(self.num_frames)
-            except (MediaError, InvalidClipError, OSError) as error:
-                item.errors["decode"] = str(error)
-                continue
-            if isinstance(item, ImageObject):
-                item.image_data = frames.data[0]
-            else:
-                item.frames, item.times_s = frames.data, frames.times_s
+        items = good_items(task)
+        if self._threads == 1:
+            list(map(self._decode, items))
+            return task
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="workbench-decode") as pool:
+            list(pool.map(self._decode, items))
         return task
+
+    def _decode(self, item: ImageObject | VideoObject) -> None:
+        """Decode one item, or note on it why that cannot be done."""
+        clip = item.metadata.get("clip")
+        if clip is None:
+            raise StageError(
+                f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
+            )
+        try:
+            frames = clip.frames(self.num_frames)
+        except (MediaError, InvalidClipError, OSError) as error:
+            item.errors["decode"] = str(error)
+            return
+        if isinstance(item, ImageObject):
+            item.image_data = frames.data[0]
+        else:
+            item.frames, item.times_s = frames.data, frames.times_s
 
 
 @dataclass

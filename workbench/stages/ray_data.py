@@ -149,7 +149,7 @@ class _Worker:
 
     def __init__(self, stages: bytes, ignore_failures: bool, cpus: float) -> None:  # noqa: FBT001 - Ray calls it
         self._threads = max(int(cpus), 1)
-        worker = WorkerMetadata(worker_id=f"{os.uname().nodename}-{os.getpid()}")
+        worker = WorkerMetadata(f"{os.uname().nodename}-{os.getpid()}", allocation=Resources(cpus=cpus))
         self._chain = StageChain(_unpacked(stages), ignore_failures=ignore_failures, worker=worker)
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, Any]:
