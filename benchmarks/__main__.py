@@ -43,8 +43,6 @@ def main() -> int:
     known = NAMES + ONLY_WHEN_NAMED
     if unknown := set(names) - set(known):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    if set(names) != set(ONLY_WHEN_NAMED):  # it says itself what it ran on
-        write_block("machine", machine())
     failed = [name for name in names if not run(name)]
     print(f"Written: {PAGE.relative_to(ROOT)}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
@@ -66,7 +64,7 @@ def run(name: str) -> bool:
         f"{done.stdout}{done.stderr if done.returncode else ''}({time.monotonic() - start:.0f} s)", flush=True
     )
     if done.stdout.strip():
-        write_block(name, f"```text\n$ {command}\n{done.stdout.strip()}\n```")
+        write_block(name, f"```text\n$ {command}\n{machine()}\n{done.stdout.strip()}\n```")
     return done.returncode == 0
 
 
@@ -78,8 +76,8 @@ def machine() -> str:
     ram = f", {runtime.ram_total_bytes / 1e9:.0f} GB of memory" if runtime.ram_total_bytes else ""
     devices = ", ".join(device.name for device in runtime.devices) or "no accelerator"
     return (
-        f"Measured with {runtime.cpu_count} processors ({probes.processor()}, {platform.machine()}){ram}, "
-        f"{devices}, Python {runtime.python}, torch {runtime.torch}, on {time.strftime('%Y-%m-%d')}."
+        f"# {runtime.cpu_count} processors ({probes.processor()}, {platform.machine()}){ram}, "
+        f"{devices}, Python {runtime.python}, torch {runtime.torch}, on {time.strftime('%Y-%m-%d')}"
     )
 
 
