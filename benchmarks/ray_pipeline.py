@@ -1,6 +1,6 @@
 """Does Ray keep up with this process? The same stages, decode and embed, over the same small clips.
 
-    python -m benchmarks.ray_pipeline [--clips 500] [--repeats 1]
+    python -m benchmarks.ray_pipeline [--clips 500] [--repeats 3]
 
 Start-up is taken off: a short run with as many workers is measured too, its clips and seconds subtracted.
 In turns; medians. On a busy machine torch's threads wait for each other: this process runs with one, too.
@@ -40,7 +40,7 @@ def main() -> int:
     """Measure, say it, and hold it to its limits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=int, default=500)
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ray-benchmark-"))
     try:
