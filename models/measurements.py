@@ -6,13 +6,13 @@ or cannot be written means that things are measured again, never that something 
 
 import json
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
 
 from models import probes
 from models.atomic import write_whole
+from models.user_cache import in_user_cache
 
 __all__ = ["MEASUREMENTS_ENV", "computing_on", "measurements_path", "recall", "remember"]
 
@@ -27,10 +27,7 @@ _unwritten: dict[tuple[str, str], Any] = {}  # what the file did not take, for t
 
 def measurements_path() -> Path:
     """File of the measurements: the variable EMBEDDING_WORKBENCH_MEASUREMENTS, else in the user's cache."""
-    if os.environ.get(MEASUREMENTS_ENV):
-        return Path(os.environ[MEASUREMENTS_ENV]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "embedding-workbench" / "measurements.json"
+    return in_user_cache(MEASUREMENTS_ENV, "measurements.json")
 
 
 def computing_on(device: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import InvalidParameterError, InvalidTypeError
 from models.packaging.manifest import is_safe_path
+from models.user_cache import in_user_cache
 
 if TYPE_CHECKING:
     from models.catalog import ModelCard
@@ -28,10 +29,7 @@ def models_root(model_dir: str | Path | None = None) -> Path:
         if not isinstance(model_dir, str | os.PathLike):
             raise InvalidTypeError(f"model_dir is a folder; {model_dir!r:.60} came.")
         return Path(model_dir).expanduser()
-    if os.environ.get(MODELS_ENV):
-        return Path(os.environ[MODELS_ENV]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "embedding-workbench" / "models"
+    return in_user_cache(MODELS_ENV, "models")
 
 
 def package_path(card: "ModelCard", model_dir: str | Path | None = None, backend: str | None = None) -> Path:

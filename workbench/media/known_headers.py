@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from models.user_cache import in_user_cache
 from workbench.media.clips import Clip
 from workbench.media.headers import read_clip
 from workbench.media.names import safe_text
@@ -39,10 +40,7 @@ _logger = logging.getLogger("workbench")
 
 def headers_path() -> Path:
     """File of the headers: the variable EMBEDDING_WORKBENCH_HEADERS, else in the user's cache."""
-    if os.environ.get(HEADERS_ENV):
-        return Path(os.environ[HEADERS_ENV]).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "embedding-workbench" / "headers.sqlite"
+    return in_user_cache(HEADERS_ENV, "headers.sqlite")
 
 
 class KnownHeaders:

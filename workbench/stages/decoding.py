@@ -40,12 +40,8 @@ class DecodeStage(ProcessingStage[Task, Task]):
         Returns:
             The same task.
         """
-        items = good_items(task)
-        if self._threads == 1:
-            list(map(self._decode, items))
-            return task
         with ThreadPoolExecutor(self._threads, thread_name_prefix="workbench-decode") as pool:
-            list(pool.map(self._decode, items))
+            list(pool.map(self._decode, good_items(task)))
         return task
 
     def _decode(self, item: ImageObject | VideoObject) -> None:
