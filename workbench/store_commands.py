@@ -137,7 +137,8 @@ def search(
         list[str] | None, typer.Option("--unlike", help="Clip to be unlike; may be repeated.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option("--where", help="Which clips count, such as \"kind == 'video'\".")
+        str | None,
+        typer.Option("--where", help="Which clips count, such as \"caption.str.contains('dog')\"."),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-k", min=1, help="Clips to find.")] = 10,
     by_video: Annotated[bool, typer.Option("--by-video", help="At most one clip of each file.")] = False,

@@ -14,8 +14,9 @@ from models.vectors import EmbeddingSpace
 from workbench.bounded_parquet import read_bounded
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
 from workbench.files import write_file
+from workbench.store.folder import SCHEMA_VERSION
 from workbench.store.provenance import is_run, save_provenance
-from workbench.store.tables import as_matrix, row_schema
+from workbench.store.tables import LATER_COLUMNS, as_matrix, row_schema, up_to_date
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ def export_space(store: "EmbeddingStore", space: EmbeddingSpace, path: str | Pat
         raise InvalidParameterError(f"Cannot write {target}: there is no folder {target.parent}.")
     rows = store.read(space)
     runs = {name: store.provenance(name) for name in rows["run"].unique().to_pylist() if name}
-    about = json.dumps({"schema": 1, "runs": runs, **asdict(space)})
+    about = json.dumps({"schema": SCHEMA_VERSION, "runs": runs, **asdict(space)})
     write_file(target, lambda part: write(part, rows, about))
     return target
 
@@ -96,7 +97,7 @@ def import_file(store: "EmbeddingStore", path: str | Path) -> tuple[EmbeddingSpa
 def _space(about: str) -> tuple[EmbeddingSpace, list[dict[str, Any]]]:
     """Read the space of exported vectors, and what made them."""
     facts = json.loads(about)
-    if facts.pop("schema") != 1:
+    if facts.pop("schema") not in range(1, SCHEMA_VERSION + 1):
         raise ValueError("it is of a newer format")
     runs = facts.pop("runs", {})
     if not (isinstance(runs, dict) and all(isinstance(one, dict) for one in runs.values())):
@@ -107,7 +108,7 @@ def _space(about: str) -> tuple[EmbeddingSpace, list[dict[str, Any]]]:
 def _checked(rows: "pa.Table") -> "pa.Table":
     """Bring rows into the columns of a store; refuse what no store can hold."""
     dim = rows.schema.field("vector").type.list_size
-    table = rows.select(row_schema(dim).names).cast(row_schema(dim))
+    table = up_to_date(rows).select(row_schema(dim).names).cast(row_schema(dim))
     ids = table["id"].to_pylist()
     if len(set(ids)) != len(ids) or not all(ids):
         raise ValueError("its ids are not unique")
@@ -137,10 +138,11 @@ def _read_parquet(path: Path) -> "tuple[pa.Table, str]":
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(path)
-    about, names = (schema.metadata or {})[_SPACE.encode()].decode(), row_schema(1).names
-    missing = [name for name in names if name not in schema.names]
+    about = (schema.metadata or {})[_SPACE.encode()].decode()
+    missing = [name for name in row_schema(1).names if name not in [*schema.names, *LATER_COLUMNS]]
     if missing:
         raise ValueError(f"it has no column {', '.join(missing)}")
+    names = [name for name in row_schema(1).names if name in schema.names]
     return read_bounded(path, max(LEAST_BOUND_BYTES, MOST_UNPACKED * path.stat().st_size), names), about
 
 
@@ -176,7 +178,7 @@ def _read_npz(path: Path) -> "tuple[pa.Table, str]":
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("it is compressed; an export never is, so its size can be trusted")
     with np.load(path, allow_pickle=False) as file:
-        names = [name for name in row_schema(1).names if name != "vector"]
+        names = [name for name in row_schema(1).names if name in file.files]
         return _table(file["vectors"], {name: file[name].tolist() for name in names}), str(file[_SPACE])
 
 
@@ -189,6 +191,7 @@ def _table(vectors: np.ndarray, facts: dict[str, Any]) -> "pa.Table":
         raise ValueError(f"its vectors are {vectors.dtype} {vectors.shape}")
     schema = row_schema(vectors.shape[1])
     column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    facts = {name: [text] * len(vectors) for name, text in LATER_COLUMNS.items()} | facts
     columns: list[Any] = []
     for field in schema:
         if field.name == "vector":

@@ -20,7 +20,7 @@ __all__ = [
     "write_lock",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: captions; a store of format 1 is read as it is, and migrated when it is written to
 LOCK_TIMEOUT_S = 60.0
 _SETTINGS, _LOCK = "store.json", ".lock"
 
@@ -33,12 +33,8 @@ def check_folder(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise StoreError(f"{path} is a file; a store is a folder.")
-    settings = path / _SETTINGS
-    if settings.is_file():
-        try:
-            version = json.loads(settings.read_text("utf-8"))["schema"]
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise StoreError(f"{settings} cannot be read: {error}.") from error
+    if (path / _SETTINGS).is_file():
+        version = _version(path)
         if not isinstance(version, int) or version > SCHEMA_VERSION:
             raise StoreError(
                 f"The store {path} has format {version!r}; this version reads up to {SCHEMA_VERSION}.",
@@ -52,9 +48,17 @@ def check_folder(path: Path) -> None:
         )
 
 
+def _version(path: Path) -> Any:
+    """Read the format of a store."""
+    try:
+        return json.loads((path / _SETTINGS).read_text("utf-8"))["schema"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise StoreError(f"{path / _SETTINGS} cannot be read: {error}.") from error
+
+
 def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
-    """Write down what a table holds, once."""
-    if not (path / _SETTINGS).is_file():
+    """Write down what a table holds, once, and the format of the store before any of its tables has it."""
+    if not (path / _SETTINGS).is_file() or _version(path) != SCHEMA_VERSION:
         write_atomically(path / _SETTINGS, json.dumps({"schema": SCHEMA_VERSION}))
     target = path / "spaces" / f"{space.key}.json"
     if target.is_file():

@@ -13,7 +13,7 @@ import numpy as np
 
 from workbench.errors import StoreError
 from workbench.files import write_atomically
-from workbench.store.tables import as_matrix
+from workbench.store.tables import as_matrix, up_to_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class Snapshot:
         """Read what is known of the rows.
 
         Args:
-            columns: Of id, run, key, path, kind, start_s, stop_s, written; None is all.
+            columns: Of id, run, key, path, kind, start_s, stop_s, written, caption; None is all.
             places: Which rows; None is all.
 
         Returns:
@@ -109,7 +109,7 @@ def _opened(folder: Path) -> Snapshot:
     about = json.loads((folder / _ABOUT).read_text("utf-8"))
     shape = (about["rows"], about["dim"])
     with pa.memory_map(str(folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
-        rows = reader.read_all()
+        rows = up_to_date(reader.read_all())
     if not about["rows"]:
         return Snapshot(np.empty(shape, np.float32), rows)
     return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), rows)

@@ -73,7 +73,7 @@ class StoredVectors:
             space: Their embedding space.
             ids: One id per row; an id that is there is replaced.
             vectors: float32 (N, D).
-            clips: One clip per row, whose name and span are kept beside the vector.
+            clips: One clip per row, whose name, span and caption are kept beside the vector.
             provenance: What made them: device, dtype, versions; kept once for all rows.
 
         Raises:
@@ -122,7 +122,7 @@ class StoredVectors:
         """Read everything about the vectors of a space but the vectors themselves.
 
         Returns:
-            Columns id, run, key, path, kind, start_s, stop_s, written.
+            Columns id, run, key, path, kind, start_s, stop_s, written, caption.
         """
         columns = [name for name in row_schema(1).names if name != "vector"]
         with self._guard, told_plainly("Reading", self.path):

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from workbench.media.clips import Clip
 
-__all__ = ["Table", "lay_out", "open_table", "row_schema", "table_names", "told_plainly"]
+__all__ = ["Table", "lay_out", "open_table", "row_schema", "table_names", "told_plainly", "up_to_date"]
 
 LOOKUP_CHUNK = 500  # ids in one filter
+LATER_COLUMNS = {"caption": ""}  # of format 2 and on, with what rows of older formats have there
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
 _FULL = ("no space left", "disk quota", "storage full", " requested and ")  # the last is NumPy's
 _DENIED = ("permission denied", "read-only file system")
@@ -58,7 +59,10 @@ class Table:
         return found
 
     def write(self, rows: "pa.Table") -> None:
-        """Add rows in one commit; a row whose id is there is replaced."""
+        """Add rows in one commit, to a table that is migrated first; a row whose id is there is replaced."""
+        later = {name: f"'{text}'" for name, text in LATER_COLUMNS.items() if name not in self._columns}
+        if later:
+            self._handle.add_columns(later)
         ids = rows["id"].to_pylist()
         if self._where(ids, ["id"]).num_rows:
             merge = self._handle.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
@@ -99,10 +103,14 @@ class Table:
 
     def read(self, columns: Sequence[str] | None = None) -> "pa.Table":
         """Read all rows, all columns or some."""
-        query = self._handle.search()
-        if columns is not None:
-            query = query.select(list(columns))
-        return query.limit(max(len(self), 1)).to_arrow()
+        wanted = row_schema(self.dim).names if columns is None else list(columns)
+        query = self._handle.search().select([name for name in wanted if name in self._columns])
+        return up_to_date(query.limit(max(len(self), 1)).to_arrow()).select(wanted)
+
+    @property
+    def _columns(self) -> list[str]:
+        """Names of the columns that are there."""
+        return self._handle.schema.names
 
     def _where(self, ids: Sequence[str], columns: list[str]) -> "pa.Table":
         """Read some columns of the rows with these ids."""
@@ -138,13 +146,24 @@ def table_names(folder: Path) -> list[str]:
 
 
 def row_schema(dim: int) -> "pa.Schema":
-    """Columns of a table: who, from where, by which run, and the vector."""
+    """Columns of a table: who, from where, by which run, the vector, and what somebody wrote of it."""
     import pyarrow as pa
 
     texts = [pa.field(name, pa.string()) for name in ("id", "run", "key", "path", "kind")]
     times = [pa.field("start_s", pa.float64()), pa.field("stop_s", pa.float64())]
     written = pa.field("written", pa.timestamp("us", "UTC"))
-    return pa.schema([*texts, *times, written, pa.field("vector", pa.list_(pa.float32(), dim))])
+    vector = pa.field("vector", pa.list_(pa.float32(), dim))
+    return pa.schema([*texts, *times, written, vector, pa.field("caption", pa.string())])
+
+
+def up_to_date(rows: "pa.Table") -> "pa.Table":
+    """Give rows of an older format the columns that came later."""
+    import pyarrow as pa
+
+    for name, text in LATER_COLUMNS.items():
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.array([text] * rows.num_rows, pa.string()))
+    return rows
 
 
 def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", run: str) -> "pa.Table":
@@ -153,7 +172,7 @@ def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", 
     Args:
         ids: One per row.
         matrix: float32 (N, D).
-        clips: One per row, for name and span; None knows neither.
+        clips: One per row, for name, span and caption; None knows none of them.
         run: Name of the run that made them.
 
     Returns:
@@ -163,20 +182,25 @@ def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", 
 
     count, dim = matrix.shape
     facts: dict[str, Any] = {"id": ids, "run": [run] * count, "key": ids}
-    facts |= {"path": [""] * count, "kind": [""] * count, "start_s": [None] * count, "stop_s": [None] * count}
+    facts |= {name: [""] * count for name in ("path", "kind", "caption")}
+    facts |= {name: [None] * count for name in ("start_s", "stop_s")}
     facts["written"] = [dt.datetime.now(dt.UTC)] * count
     if clips is not None:
-        facts |= {
-            name: [getattr(clip, name) for clip in clips] for name in ("key", "kind", "start_s", "stop_s")
-        }
-        # a name that is not valid Unicode is kept with escapes
-        facts["path"] = [str(clip.path).encode("utf-8", "backslashreplace").decode() for clip in clips]
+        known = ("key", "path", "kind", "start_s", "stop_s", "caption")
+        facts |= {name: [_storable(getattr(clip, name)) for clip in clips] for name in known}
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), dim)
     columns = [
         vectors if field.name == "vector" else pa.array(facts[field.name], field.type)
         for field in row_schema(dim)
     ]
     return pa.Table.from_arrays(columns, schema=row_schema(dim))
+
+
+def _storable(value: Any) -> Any:
+    """A text that is not valid Unicode is kept with escapes; a path as text; a number as it is."""
+    if value is None or isinstance(value, int | float):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def as_matrix(column: "pa.ChunkedArray", dim: int) -> np.ndarray:

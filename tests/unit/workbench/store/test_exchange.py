@@ -19,7 +19,7 @@ SPACE = EmbeddingSpace("me/m", "abc", "rgb64", "uniform-middle:8")
 
 
 class Named:
-    kind, start_s, stop_s = "video", 0.5, 2.0
+    kind, start_s, stop_s, caption = "video", 0.5, 2.0, "a <b>cap\udcfftion"
 
     def __init__(self, key):
         self.key, self.path = key, f"/films/<b>{key}\udcff.mp4"
@@ -80,7 +80,7 @@ def broken_safetensors(path, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"about": {"schema": 2}},
+        {"about": {"schema": 99}},
         {"about": {"nonsense": "x"}},
         {"facts": {"id": ["a", "a"]}},
         {"facts": {"id": ["a"]}},

@@ -104,7 +104,7 @@ def test_search__sees_what_was_just_written(tmp_path):
 
 def test_search__one_clip_of_each_file(tmp_path):
     class Part:
-        kind, path = "video", Path("/films/a.mp4")
+        kind, path, caption = "video", Path("/films/a.mp4"), ""
 
         def __init__(self, key, start_s, path="/films/a.mp4"):
             self.key, self.start_s, self.stop_s, self.path = key, start_s, start_s + 1, Path(path)
