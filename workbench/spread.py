@@ -35,37 +35,23 @@ def embed_on_ray(
         StageError: If a stage fails.
     """
     from workbench.media.clips import ClipSet
-    from workbench.stages import Pipeline, ReadClipsStage
+    from workbench.stages import EmbedClipsStage, Pipeline, WriteStoreStage
 
     waiting = list(clips) if afresh else _not_there(work, clips, folder)
     if not waiting:
         return 0
-    stages = [ReadClipsStage(ClipSet(waiting), items_per_task=CLIPS_PER_TASK), *_stages(work, folder)]
-    Pipeline("embed", stages=stages).run(executor or _ray())
-    return len(waiting)
-
-
-def _stages(work: Work, folder: Path) -> list[Any]:
-    """What happens to a batch of clips after it was listed."""
-    from models.loader.targets import find_target
-    from workbench.stages import DecodeStage, EmbedStage, WriteStoreStage
-
-    if (work.dtype, work.backend) != ("auto", "auto"):
-        raise InvalidParameterError(
-            "--dtype and --backend are chosen by the threads of this process only.",
-            next_step="Leave them out with --executor ray: each worker takes what fits it.",
-        )
-    model = work.model or DEFAULT_MODEL
-    card = find_target(model).card
-    embed = EmbedStage(
-        model,
+    embedded = EmbedClipsStage(
+        ClipSet(waiting),
+        work.model or DEFAULT_MODEL,
+        num_frames=work.frames,
+        items_per_task=CLIPS_PER_TASK,
         model_inference_batch_size=work.batch_size or CLIPS_PER_TASK,
-        remove_image_data=True,
         device=work.device,
-    )
-    if work.workers:
-        embed = embed.with_(num_workers=work.workers)
-    return [DecodeStage(work.frames or card.num_frames or 1), embed, WriteStoreStage(str(folder))]
+        dtype=work.dtype,
+        backend=work.backend,
+    ).with_({"embed": {"num_workers": work.workers}})
+    Pipeline("embed", stages=[embedded, WriteStoreStage(str(folder))]).run(executor or _ray())
+    return len(waiting)
 
 
 def _not_there(work: Work, clips: "ClipSet", folder: Path) -> "list[Clip]":

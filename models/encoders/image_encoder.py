@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 
 from models.base import ImageEmbeddingModel
+from models.counts import check_count
 from models.encoders.number_format import NumberFormat, load_in_best_format
 from models.encoders.transfer import fetch, send
 from models.errors import InvalidParameterError, ModelInputError, ModelNotReadyError
@@ -87,8 +88,7 @@ class ImageEncoderModel(ImageEmbeddingModel):
         num_frames: int | None = None,
         compile: bool = False,  # noqa: A002 - torch's own word for it
     ) -> None:
-        if num_frames is not None and (not isinstance(num_frames, int) or num_frames < 1):
-            raise InvalidParameterError(f"num_frames is a whole number from 1; {num_frames!r} came.")
+        check_count("num_frames", num_frames, None)
         self.model_dir = None if model_dir is None else Path(model_dir).expanduser()
         self.device = str(device)
         self.num_frames = num_frames or type(self).num_frames

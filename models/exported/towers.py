@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from models.errors import CorruptedModelPackageError, InvalidParameterError, ModelNotReadyError
+from models.counts import check_count
+from models.errors import CorruptedModelPackageError, ModelNotReadyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,8 +170,7 @@ def thread_count(threads: int | None) -> int:
     Raises:
         InvalidParameterError: If it is no whole number from 1.
     """
-    if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
-        raise InvalidParameterError(f"threads is a whole number from 1; {threads!r} came.")
+    check_count("threads", threads, None)
     from models.runtime import describe_runtime
 
     return threads or max(1, min(torch.get_num_threads(), describe_runtime().cpu_count))

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from models.counts import check_count
 from workbench.engine.adapter import adapt, load_if_named
 from workbench.engine.clip_ids import as_clips
 from workbench.engine.job import Job
@@ -12,9 +13,8 @@ from workbench.engine.progress import shown_progress, wait_showing
 from workbench.engine.records import EmbedProgress
 from workbench.engine.replay import ReplayRun, replay
 from workbench.engine.run import EmbedRun
-from workbench.engine.sizing import BatchSizer, check_batch_size
+from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore, open_store
-from workbench.errors import InvalidParameterError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,9 +107,9 @@ def submit_embed(
         InvalidParameterError: If an option is out of range or the model is none. What is found
             out later surfaces from ``result()``.
     """
-    check_batch_size(batch_size)
-    _check_count("num_frames", num_frames)
-    _check_count("workers", workers)
+    check_count("batch_size", batch_size, "auto")
+    check_count("num_frames", num_frames, None)
+    check_count("workers", workers, None)
     if not isinstance(model, str):
         adapt(model)
     kept = open_store(store)
@@ -159,9 +159,3 @@ def default_workers(device: str = "cpu") -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(4 if device.startswith("cpu") else 32, cores or 1)
-
-
-def _check_count(name: str, value: int | None) -> None:
-    """Refuse anything but None and positive whole numbers."""
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise InvalidParameterError(f"{name} is {value!r}; it is a number of at least 1, or None.")

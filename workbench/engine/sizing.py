@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from models.counts import check_count
 from models.device_memory import DeviceMemory
-from workbench.errors import InvalidParameterError
 
 START = 4  # a small first step: progress shows early and a slow model is found out cheaply
 MOST_ON_CPU = 16  # larger batches were measured slower on CPUs: fresh activations cost page faults
@@ -40,7 +40,7 @@ class BatchSizer:
     def __init__(
         self, batch_size: int | str = "auto", *, device: str = "cpu", memory: DeviceMemory | None = None
     ) -> None:
-        check_batch_size(batch_size)
+        check_count("batch_size", batch_size, "auto")
         self._auto = batch_size == "auto"
         self._most = MOST_ON_CPU if device.startswith("cpu") else MOST_ON_ACCELERATOR
         self._size = START if self._auto else int(batch_size)
@@ -92,17 +92,6 @@ class BatchSizer:
             return False
         self._size = self._most = count // 2
         return True
-
-
-def check_batch_size(batch_size: Any) -> None:
-    """Refuse what is neither "auto" nor a positive whole number.
-
-    Raises:
-        InvalidParameterError: Naming what came.
-    """
-    number = isinstance(batch_size, int) and not isinstance(batch_size, bool)
-    if batch_size != "auto" and not (number and batch_size >= 1):
-        raise InvalidParameterError(f'batch_size is {batch_size!r}; it is "auto" or a number of at least 1.')
 
 
 def num_bytes(value: Any) -> int:

@@ -4,6 +4,7 @@ A shard is hostile until shown otherwise: only regular members of a bounded size
 name are read; everything else is listed with shard, member and reason.
 """
 
+import io
 import tarfile
 from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_MEMBER_BYTES",
     "ShardProblem",
     "ShardSample",
+    "add_part",
     "checked_members",
     "read_shard",
     "split_member",
@@ -165,6 +167,13 @@ def checked_members(
                 yield ShardProblem(shard, "", f"damaged after {last or 'its start'}; the rest was not read")
         except (tarfile.TarError, OSError, EOFError) as error:
             yield ShardProblem(shard, last, f"damaged here ({error}); the rest was not read")
+
+
+def add_part(tar: tarfile.TarFile, key: str, suffix: str, content: bytes) -> None:
+    """Put one part of a sample into an archive; the same parts give the same bytes."""
+    info = tarfile.TarInfo(f"{key}.{suffix}")
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))
 
 
 def split_member(name: str) -> tuple[str, str]:

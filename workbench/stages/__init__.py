@@ -10,6 +10,7 @@ from models.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata, processing_stage
+    from workbench.stages.composite import CompositeStage, EmbedClipsStage
     from workbench.stages.compute import ClassifyStage, EmbedStage, TextScoreStage
     from workbench.stages.dataset import ImageTextPairDataset
     from workbench.stages.decoding import DecodeStage, SampleStage
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "ClassifyStage": "workbench.stages.compute",
+    "CompositeStage": "workbench.stages.composite",
     "DecodeStage": "workbench.stages.decoding",
+    "EmbedClipsStage": "workbench.stages.composite",
     "EmbedStage": "workbench.stages.compute",
     "EmbeddingClassifier": "workbench.stages.embedder",
     "ImageBatch": "workbench.stages.tasks",
@@ -58,7 +61,9 @@ _EXPORTS = {
 
 __all__ = [
     "ClassifyStage",
+    "CompositeStage",
     "DecodeStage",
+    "EmbedClipsStage",
     "EmbedStage",
     "EmbeddingClassifier",
     "ImageBatch",

@@ -24,7 +24,9 @@ class EmbedStage(ProcessingStage[Task, Task]):
         model: A model's id or a loaded model. One that is named is loaded once per worker.
         model_inference_batch_size: Items per model call.
         remove_image_data: Whether pixels are dropped once they are embedded.
-        device: Where to compute.
+        device: Where to compute; like the next two, for a model that is named.
+        dtype: Number format to compute in, as for ``AutoModel.from_pretrained``.
+        backend: What has to run the model, such as "onnx"; "auto" takes what fits the worker best.
     """
 
     def __init__(
@@ -34,11 +36,15 @@ class EmbedStage(ProcessingStage[Task, Task]):
         model_inference_batch_size: int = 32,
         remove_image_data: bool = False,
         device: str = "auto",
+        dtype: str = "auto",
+        backend: str = "auto",
     ) -> None:
         self.model = model
         self.model_inference_batch_size = model_inference_batch_size
         self.remove_image_data = remove_image_data
         self.device = device
+        self.dtype = dtype
+        self.backend = backend
         self._adapted: AdaptedModel | None = None
 
     def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
@@ -46,10 +52,12 @@ class EmbedStage(ProcessingStage[Task, Task]):
         from models.auto import AutoModel
         from workbench.engine.adapter import adapt
 
-        named = isinstance(self.model, str)
-        self._adapted = adapt(
-            AutoModel.from_pretrained(self.model, device=self.device) if named else self.model
-        )
+        model = self.model
+        if isinstance(model, str):
+            model = AutoModel.from_pretrained(
+                model, device=self.device, dtype=self.dtype, backend=self.backend
+            )
+        self._adapted = adapt(model)
 
     def teardown(self) -> None:
         """Let go of a model that was loaded here."""

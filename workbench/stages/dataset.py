@@ -12,6 +12,7 @@ from workbench.errors import ShardError, SourceNotFoundError
 from workbench.files import write_atomically
 from workbench.media.names import display_name
 from workbench.media.shards import ShardProblem, read_shard
+from workbench.stages.reshard import Layout, write_shards
 from workbench.stages.shard_metadata import read_metadata
 
 if TYPE_CHECKING:
@@ -128,6 +129,42 @@ class ImageTextPairDataset:
             write_atomically(target, _selected(table, self.id_col, columns).to_parquet(index=False))
             written.append(target)
         return written
+
+    def to_webdataset(
+        self,
+        path: Path | str,
+        filter_column: str | None = None,
+        samples_per_shard: int = 10_000,
+        max_shards: int = 5,
+        old_id_col: str | None = None,
+    ) -> "ImageTextPairDataset":
+        """Write chosen samples, with all their parts, into shards of a new folder.
+
+        Samples get new ids: the number of their shard and their place in it. A ``.json`` part that states the
+        id states the new one. Nothing of a sample is decoded.
+
+        Args:
+            path: A folder without shards, made when missing.
+            filter_column: A column of yes and no, as a step adds it; None keeps every sample.
+            samples_per_shard: Samples in a shard.
+            max_shards: Digits of a shard's number: 5 is room for 100,000 shards.
+            old_id_col: A column for the ids that the samples had; None drops them.
+
+        Returns:
+            The new dataset.
+
+        Raises:
+            InvalidParameterError: If the folder has shards, a number is out of range, or the filter is no
+                column of yes and no.
+            ShardError: If samples and metadata differ, no sample is left, or there are more shards than
+                digits for their numbers.
+        """
+        folder = Path(path).expanduser()
+        layout = Layout(self.id_col, samples_per_shard, max_shards, old_id_col)
+        if not write_shards(self.partitions(), folder, filter_column, layout):
+            why = f": {filter_column!r} says no to all" if filter_column else ""
+            raise ShardError(f"{self.path} has no sample to write{why}.")
+        return type(self).from_webdataset(folder, self.id_col)
 
 
 def _metadata(tar_file: Path, id_col: str) -> "pd.DataFrame":

@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from models.counts import check_count
 from workbench.engine.embed import default_workers
-from workbench.errors import InvalidClipError, InvalidParameterError, MediaError, StageError
+from workbench.errors import InvalidClipError, MediaError, StageError
 from workbench.media.sampling import frame_indices
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.resources import Resources
@@ -74,7 +75,7 @@ class SampleStage(ProcessingStage[Task, Task]):
         name: What it is called in messages.
 
     Raises:
-        InvalidParameterError: If ``num_frames`` is no number from 1.
+        InvalidParameterError: If ``num_frames`` is no whole number from 1.
 
     Example:
         >>> import numpy as np
@@ -89,8 +90,7 @@ class SampleStage(ProcessingStage[Task, Task]):
 
     def __post_init__(self) -> None:
         """Find a wrong number at once, not in a worker."""
-        if isinstance(self.num_frames, bool) or not isinstance(self.num_frames, int) or self.num_frames < 1:
-            raise InvalidParameterError(f"num_frames is {self.num_frames!r}; a number from 1 is expected.")
+        check_count("num_frames", self.num_frames)
 
     def process(self, task: Task) -> Task:
         """Leave fewer frames in ``frames`` and ``times_s``.

@@ -1,6 +1,5 @@
 """ImageEmbedder: vectors for the samples of tar shards, joined to their metadata by id."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from workbench.media.images import decode_image
 from workbench.media.names import display_name
 from workbench.media.shards import ShardProblem, ShardSample, read_shard
 from workbench.stages.dataset import ImageTextPairDataset
+from workbench.stages.shard_metadata import stated_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +197,7 @@ class RegisteredModelEmbedder(ImageEmbedder):
             if isinstance(found, ShardProblem):
                 self.problems.setdefault(Path(tar_path).name, []).append(found)
                 continue
-            sample = {self.id_col: _stated_id(found, self.id_col)}
+            sample = {self.id_col: stated_id(found, self.id_col)}
             try:
                 images.append(_image_of(found))
             except MediaError as error:
@@ -243,16 +243,6 @@ def _predictions(classifier: EmbeddingClassifier, column: list[Any], tar_file: P
         )
     given = dict(zip(there, values, strict=True))
     return [given.get(place) for place in range(len(column))]
-
-
-def _stated_id(sample: ShardSample, id_col: str) -> Any:
-    """The id that the ``.json`` part states, else the key."""
-    try:
-        stated = json.loads(sample.parts.get("json", b"{}"))
-    except ValueError:
-        return sample.key
-    value = stated.get(id_col) if isinstance(stated, dict) else None
-    return value if isinstance(value, str | int) else sample.key
 
 
 def _image_of(sample: ShardSample) -> np.ndarray:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from models.errors import InvalidParameterError
+from models.errors import InvalidTypeError
 from workbench.errors import StageError
 from workbench.stages.base import ProcessingStage, stage_attributes
 from workbench.stages.chains import is_start, run_here
+from workbench.stages.composite import parts_of
 from workbench.stages.tasks import Task
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class Pipeline:
             This pipeline, so that calls can be chained.
 
         Raises:
-            InvalidParameterError: If it is no stage; it is a ``TypeError`` as well.
+            InvalidTypeError: If it is no stage.
         """
         if not isinstance(stage, ProcessingStage):
             hint = "Make an instance of it: add_stage(MyStage(...))." if isinstance(stage, type) else ""
-            raise NotAStageError(f"A ProcessingStage was expected; {stage!r} came.", next_step=hint)
+            raise InvalidTypeError(f"A ProcessingStage was expected; {stage!r} came.", next_step=hint)
         self.stages.append(stage)
         return self
 
@@ -79,26 +80,28 @@ class Pipeline:
         """Check the pipeline as a whole.
 
         Returns:
-            The stages, in order.
+            The stages, in order; composite ones as their parts.
 
         Raises:
             StageError: If it has no stage, or two of one name.
+            InvalidTypeError: If a composite stage is made of something else than plain stages.
         """
         if not self.stages:
             raise StageError(f"Pipeline {self.name!r} has no stage.", next_step="add_stage(...) adds one.")
-        names = [stage.name for stage in self.stages]
+        stages = parts_of(self.stages)
+        names = [stage.name for stage in stages]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise StageError(
                 f"Pipeline {self.name!r} has several stages named {', '.join(twice)}.",
                 next_step="Give one another name: stage.with_(name=...).",
             )
-        return tuple(self.stages)
+        return tuple(stages)
 
     def describe(self) -> str:
         """Say what will run: for each stage its needs, tasks per call, inputs and outputs."""
         lines = [f"Pipeline {self.name}" + (f": {self.description}" if self.description else "")]
-        for number, stage in enumerate(self.stages, 1):
+        for number, stage in enumerate(parts_of(self.stages), 1):
             needs = stage.resources
             gpu = f", {needs.gpus:g} GPU" if needs.gpus else ""
             gpu = f", {needs.gpu_memory_gb:g} GiB of GPU memory" if needs.gpu_memory_gb else gpu
@@ -201,10 +204,6 @@ class Pipeline:
 
     def __repr__(self) -> str:
         return self.describe()
-
-
-class NotAStageError(InvalidParameterError, TypeError):
-    """Something was added to a pipeline that is no stage."""
 
 
 def _execute(

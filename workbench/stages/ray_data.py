@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from models.counts import check_count
 from models.errors import InvalidParameterError
 from models.runtime import describe_runtime
 from workbench.engine.loop import chunks
@@ -39,7 +40,7 @@ class RayDataExecutor:
 
     Raises:
         MissingDependencyError: If Ray is not installed; ``extra`` names the extra.
-        InvalidParameterError: If ``num_workers`` is no number from 1.
+        InvalidParameterError: If ``num_workers`` is no whole number from 1.
 
     Example:
         >>> from workbench.stages import Pipeline, RayDataExecutor
@@ -48,8 +49,7 @@ class RayDataExecutor:
     """
 
     def __init__(self, *, num_workers: int | None = None, ignore_failures: bool = False) -> None:
-        if num_workers is not None and (not isinstance(num_workers, int) or num_workers < 1):
-            raise InvalidParameterError(f"num_workers is {num_workers!r}; a number from 1 is expected.")
+        check_count("num_workers", num_workers, None)
         import_ray()
         self.num_workers = num_workers
         self.ignore_failures = ignore_failures

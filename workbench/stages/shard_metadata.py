@@ -1,17 +1,19 @@
-"""The Parquet file beside a shard: read by anybody's hand, so bounded and checked before it is a table."""
+"""What stands beside the samples of a shard: a Parquet file, read within bounds, and the ids they state."""
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.bounded_parquet import TooLargeError, read_bounded
 from workbench.errors import EmbeddingsFileError, WorkbenchError
+from workbench.media.shards import ShardSample
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["MAX_TABLE_BYTES", "read_metadata"]
+__all__ = ["MAX_TABLE_BYTES", "read_metadata", "stated_id", "statement"]
 
 MAX_TABLE_BYTES = 2**30
 MAX_ROWS = 4_000_000
@@ -50,6 +52,21 @@ def read_metadata(path: Path, id_col: str) -> "pd.DataFrame":
         ) from error
     except Exception as error:  # whatever a damaged file makes the reader raise
         raise EmbeddingsFileError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def statement(sample: ShardSample) -> dict[str, Any]:
+    """What the ``.json`` part of a sample states; nothing when it makes no sense."""
+    try:
+        stated = json.loads(sample.parts.get("json", b"{}"))
+    except ValueError:
+        return {}
+    return stated if isinstance(stated, dict) else {}
+
+
+def stated_id(sample: ShardSample, id_col: str) -> Any:
+    """The id that the ``.json`` part states, else the key."""
+    value = statement(sample).get(id_col)
+    return value if isinstance(value, str | int) else sample.key
 
 
 def _check_announced(path: Path, facts: "pq.FileMetaData", schema: "pa.Schema", id_col: str) -> None:

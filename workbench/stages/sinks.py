@@ -11,6 +11,7 @@ import numpy as np
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
 from workbench.files import write_file
+from workbench.media.shards import add_part
 from workbench.stages.base import ProcessingStage
 from workbench.stages.tasks import ImageObject, Task, content_key
 
@@ -201,9 +202,7 @@ def _write_shard(path: Path, images: list[tuple[str, ImageObject]]) -> None:
             facts = {"id": item.image_id, "path": item.image_path, "scores": item.scores}
             facts |= {name: value for name, value in item.metadata.items() if _is_plain(value)}
             for suffix, content in (("png", _png(item)), ("json", json.dumps(facts).encode())):
-                info = tarfile.TarInfo(f"{key}.{suffix}")
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
+                add_part(tar, key, suffix, content)
 
 
 def _png(item: ImageObject) -> bytes:

@@ -190,5 +190,5 @@ def test_ray_data_executor__says_what_is_missing(monkeypatch):
 
 @pytest.mark.parametrize("number", [0, -1, "two", 1.5])
 def test_ray_data_executor__refuses_numbers_of_workers(number):
-    with pytest.raises(InvalidParameterError, match="a number from 1"):
+    with pytest.raises(InvalidParameterError, match="a whole number from 1"):
         RayDataExecutor(num_workers=number)
