@@ -8,7 +8,6 @@ import numpy as np
 
 from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
-from workbench.errors import InvalidParameterError
 from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
@@ -105,14 +104,14 @@ class EmbeddingStore(StoredVectors):
             where: Which rows count: a pandas query such as "caption.str.contains('dog')", or a function from
                 the table of ``rows(space)`` to a mask.
             by_video: Whether to find at most one clip of each file.
-            index: Whether to ask the index that ``build_index`` made; its measured recall is in the result.
+            index: Whether to ask the index that ``build_index`` made; its recall without a filter is in
+                the result. Where a filter leaves too little of what it finds, the search is exact.
 
         Returns:
             The hits, best first; ``to_frame()`` is a table.
 
         Raises:
-            InvalidParameterError: If nothing was asked for, no or several spaces fit, or the index was
-                asked to filter.
+            InvalidParameterError: If nothing was asked for, or no or several spaces fit.
             StoreError: If the store cannot be read, or the index is missing or older than the rows.
         """
         chosen = choose_space(self.spaces(), space if space is not None else model)
@@ -128,9 +127,9 @@ class EmbeddingStore(StoredVectors):
             more=snapshot.vectors[like],
             less=snapshot.vectors[unlike],
         )
-        if index:
-            return self._ask_index(chosen, snapshot, query, k, ids, filtered=where is not None or by_video)
-        return run_search(snapshot, chosen, query, k=k, where=where, leave_out=ids, by_video=by_video)
+        wishes = {"k": k, "where": where, "leave_out": ids, "by_video": by_video}
+        found = self._ask_index(chosen, snapshot, query, wishes) if index else None
+        return run_search(snapshot, chosen, query, **wishes) if found is None else found
 
     def build_index(self, space: EmbeddingSpace | str | None = None) -> IndexReport:
         """Build an index of a space, and measure what it finds; worth it from some millions of rows on.
@@ -157,23 +156,16 @@ class EmbeddingStore(StoredVectors):
         space: EmbeddingSpace,
         snapshot: Snapshot,
         query: np.ndarray,
-        k: int,
-        leave_out: Sequence[int],
-        *,
-        filtered: bool,
-    ) -> "SearchResult":
-        """Search through the index."""
-        if filtered:
-            raise InvalidParameterError(
-                "The index cannot filter.",
-                next_step="Leave out index=True: exact search takes where= and by_video=.",
-            )
+        wishes: dict[str, Any],
+    ) -> SearchResult | None:
+        """Search through the index; None when it does not find enough."""
         with self._guard, told_plainly("Reading", self.path):
             state = table_signature(self._folder_of(space))
             report = read_report(self._report_of(space), len(snapshot.vectors), state)
             table = self._table_for(space, snapshot.vectors.shape[1])
-            found = table.near(query, k + len(leave_out), report.nprobes)
-        return indexed_hits(snapshot, space, found, k=k, leave_out=leave_out, report=report)
+            return indexed_hits(
+                snapshot, space, lambda many: table.near(query, many, report.nprobes), report=report, **wishes
+            )
 
     def _report_of(self, space: EmbeddingSpace) -> Path:
         """Where the report of an index lies."""

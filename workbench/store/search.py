@@ -1,6 +1,6 @@
 """Search in a store: by text, image, clip or vector; more like these, less like those."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hit", "SearchResult", "indexed_hits", "places_of", "query_vector", "run_search"]
 
+INDEX_DEPTH = 20  # with a filter, an index is asked for this many times as many clips as are wanted
 LESS_WEIGHT = 0.5  # how much "less like those" pulls away, against 1 for "more like these" (Rocchio)
 
 
@@ -176,31 +177,46 @@ def run_search(
 def indexed_hits(
     snapshot: "Snapshot",
     space: EmbeddingSpace,
-    found: Sequence[tuple[str, float]],
+    near: Callable[[int], Sequence[tuple[str, float]]],
     *,
     k: int,
+    where: Any,
     leave_out: Sequence[int],
+    by_video: bool,
     report: "IndexReport",
-) -> SearchResult:
-    """Turn what an index found into hits.
+) -> SearchResult | None:
+    """Find clips through an index; a filter is applied to what it finds.
 
     Args:
         snapshot: The rows.
         space: Their space.
-        found: Ids and similarities, best first.
+        near: Asks the index for a number of ids and similarities, best first.
         k: How many clips to find.
+        where: As for ``run_search``.
         leave_out: Places of rows that are not to be found.
+        by_video: Whether to find at most one clip of each file, its best.
         report: The index.
 
     Returns:
-        The hits.
+        The hits; None when the filter leaves too few of them: then only an exact search can tell.
     """
-    ids = snapshot.rows["id"]
-    places = {name: ids.index(name).as_py() for name, _ in found}
-    score_of = {places[name]: score for name, score in found if places[name] >= 0}
-    kept = [place for place in score_of if place not in set(leave_out)][:k]
-    hits = _hits(snapshot, kept, [score_of[place] for place in kept])
-    return SearchResult(hits, space, len(snapshot.vectors), report)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    filtered = where is not None or by_video
+    found = near((INDEX_DEPTH * k if filtered else k) + len(leave_out))
+    names = pa.array([name for name, _ in found], pa.string())
+    rank = pc.index_in(snapshot.rows["id"], value_set=names)  # ty: ignore[missing-attribute]  (made on import)
+    places = np.flatnonzero(rank.is_valid())
+    places = places[np.argsort(rank.take(places).to_numpy())]
+    mask, films = _mask(snapshot, where, leave_out), snapshot.films() if by_video else None
+    kept = places if mask is None else places[mask[places]]
+    if films is not None:
+        kept = kept[np.sort(np.unique(films[kept], return_index=True)[1])]
+    if filtered and len(kept) < k:
+        return None
+    hits = _hits(snapshot, kept[:k], [found[one][1] for one in rank.take(kept[:k]).to_pylist()])
+    return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors), report)
 
 
 def _hits(snapshot: "Snapshot", places: Any, scores: Any) -> list[Hit]:

@@ -1,5 +1,7 @@
 """The index: asked for, measured, never silently old."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,13 @@ def rows():
 @pytest.fixture(scope="module")
 def indexed(rows, tmp_path_factory):
     store = EmbeddingStore(tmp_path_factory.mktemp("index") / "store")
-    store.put(SPACE, [f"c{number}" for number in range(len(rows))], rows)
+    clips = [
+        SimpleNamespace(
+            key=f"k{number}", path=f"/{number % 300}.mp4", kind="video", start_s=0.0, stop_s=1.0, caption=""
+        )
+        for number in range(len(rows))
+    ]
+    store.put(SPACE, [f"c{number}" for number in range(len(rows))], rows, clips=clips)
     return store, store.build_index()
 
 
@@ -53,9 +61,32 @@ def test_search__by_index_leaves_out_what_was_named(indexed):
     assert "c5" not in [hit.id for hit in store.search(more_like=["c5"], index=True)]
 
 
-def test_search__by_index_refuses_to_filter(indexed, rows):
-    with pytest.raises(InvalidParameterError, match="cannot filter"):
-        indexed[0].search(vector=rows[0], index=True, by_video=True)
+def test_search__by_index_filters_what_it_finds(indexed, rows):
+    store, report = indexed
+    exact = store.search(vector=rows[0], where="id.str.endswith('3')", k=5)
+    found = store.search(vector=rows[0], where="id.str.endswith('3')", k=5, index=True)
+    assert found.by_index == report
+    assert found.searched == exact.searched < len(rows)
+    assert len({hit.id for hit in found} & {hit.id for hit in exact}) >= 4
+    scores = [hit.score for hit in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(hit.id.endswith("3") for hit in found)
+
+
+def test_search__by_index_is_exact_where_a_filter_leaves_too_little(indexed, rows):
+    store, _ = indexed
+    wishes = {"vector": rows[0], "where": "id == 'c7'", "k": 5}
+    found, exact = store.search(**wishes, index=True), store.search(**wishes)
+    assert [hit.id for hit in found] == [hit.id for hit in exact] == ["c7"]
+    assert found.by_index is None
+
+
+def test_search__by_index_one_clip_of_each_file(indexed, rows):
+    store, report = indexed
+    found, exact = (store.search(vector=rows[0], by_video=True, index=one) for one in (True, False))
+    assert found.by_index == report
+    assert len({hit.path for hit in found}) == len(found) == 10
+    assert len({hit.id for hit in found} & {hit.id for hit in exact}) >= 8
 
 
 def test_search__without_an_index_or_with_an_old_one_refuses(rows, tmp_path):
