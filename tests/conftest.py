@@ -92,6 +92,17 @@ def ordinary_scheduling() -> Iterator[None]:
         pytest.fail("The test left its thread at real-time priority; see workbench.media.scheduling.")
 
 
+@pytest.fixture
+def without_new_rows() -> Iterator[None]:
+    """Take back whatever a test registers, such as the code of a document that is run in this process."""
+    from models.registry import REGISTERED_MODELS, unregister_model
+
+    before = set(REGISTERED_MODELS)
+    yield
+    for row in set(REGISTERED_MODELS) - before:
+        unregister_model(*row)
+
+
 @pytest.fixture(scope="session")
 def repo_root() -> Path:
     """The folder that holds pyproject.toml."""

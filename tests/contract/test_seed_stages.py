@@ -68,7 +68,7 @@ def cluster():
 def executor(request):
     if request.param == "Ray":
         request.getfixturevalue("cluster")
-        return RayDataExecutor(num_workers=2)
+        return RayDataExecutor(num_workers=1)
     return InProcessExecutor()
 
 

@@ -124,7 +124,7 @@ def test_execute__own_stages_in_several_segments(cluster, tmp_path):
 @pytest.mark.slow
 def test_execute__failures_may_be_outcomes(cluster):
     here, there = here_and_there(
-        lambda: [fragile.with_(batch_size=3)], lambda: batches(5), ignore_failures=True
+        lambda: [fragile.with_(batch_size=3)], lambda: batches(5), num_workers=1, ignore_failures=True
     )
     assert there.failures == here.failures
     assert [one.task for one in there.failures] == ["1"]
@@ -133,7 +133,10 @@ def test_execute__failures_may_be_outcomes(cluster):
 
 @pytest.mark.slow
 def test_run__goes_on_where_it_was(cluster, tmp_path):
-    pipeline, executor = Pipeline(stages=[fragile, split]), RayDataExecutor(ignore_failures=True)
+    pipeline, executor = (
+        Pipeline(stages=[fragile, split]),
+        RayDataExecutor(num_workers=1, ignore_failures=True),
+    )
     first = pipeline.run(executor, batches(3), checkpoint=tmp_path)
     assert ([task.task_id for task in first], first.resumed) == (["0_0", "0_1", "2_0", "2_1"], 0)
     again = pipeline.run(executor, batches(4), checkpoint=tmp_path)
@@ -144,7 +147,7 @@ def test_run__goes_on_where_it_was(cluster, tmp_path):
 @pytest.mark.slow
 def test_execute__a_failure_names_stage_and_task(cluster):
     with pytest.raises(StageError, match=r"'fragile' failed on 1: ValueError: no") as caught:
-        Pipeline(stages=[fragile]).run(RayDataExecutor(), batches(3))
+        Pipeline(stages=[fragile]).run(RayDataExecutor(num_workers=1), batches(3))
     assert "In the worker" in caught.value.__notes__[0]
 
 
@@ -155,7 +158,7 @@ def test_execute__a_worker_that_dies_ends_the_run(cluster):
         os._exit(3)
 
     with pytest.raises(StageError, match="A worker of stage 'deadly' ended on its own"):
-        Pipeline(stages=[deadly]).run(RayDataExecutor(), batches(2))
+        Pipeline(stages=[deadly]).run(RayDataExecutor(num_workers=1), batches(2))
 
 
 @pytest.mark.slow
@@ -163,7 +166,7 @@ def test_execute__what_cannot_travel_is_named(cluster):
     stage = fragile.with_(name="locked")
     stage.lock = threading.Lock()
     with pytest.raises(StageError, match="Stage 'locked' cannot be sent to another process"):
-        Pipeline(stages=[stage]).run(RayDataExecutor(), batches(1))
+        Pipeline(stages=[stage]).run(RayDataExecutor(num_workers=1), batches(1))
 
     @processing_stage(name="opens")
     def opens(task):
@@ -171,7 +174,7 @@ def test_execute__what_cannot_travel_is_named(cluster):
         return task
 
     with pytest.raises(StageError, match="What came of stage 'opens' cannot be sent"):
-        Pipeline(stages=[opens]).run(RayDataExecutor(), batches(1))
+        Pipeline(stages=[opens]).run(RayDataExecutor(num_workers=1), batches(1))
 
 
 def test_execute__without_tasks_starts_nothing(monkeypatch):

@@ -7,7 +7,7 @@ from models.families.spriteclip.package import write_package
 from models.families.spriteclip.train import Trainer, TrainingConfig, easy_share
 from models.packages import ModelPackage
 
-CONFIG = TrainingConfig(steps=3, clips=64, shard_families=32, warmup=1, steps_per_shard=2, save_every=1)
+CONFIG = TrainingConfig(steps=3, clips=16, shard_families=8, warmup=1, steps_per_shard=2, save_every=1)
 
 
 @pytest.fixture(scope="module")
