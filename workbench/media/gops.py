@@ -5,7 +5,7 @@ from the start of the file. Arithmetic on time stamps; nothing is decoded here.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 # Codecs whose non-reference frames are referenced by nothing at all, so that leaving them out
@@ -109,7 +109,7 @@ def entry_kind(codec: str, packet: bytes, extradata: bytes | None) -> Entry:
     return Entry.AFTER_FLUSH
 
 
-def is_unreferenced(packet: bytes, extradata: bytes | None) -> bool:
+def is_unreferenced(packet: "bytes | memoryview", extradata: bytes | None) -> bool:
     r"""Tell whether an H.264 packet holds one picture that no other refers to, and nothing else that counts.
 
     Args:
@@ -173,16 +173,15 @@ def _long_number(message: bytes, place: int) -> tuple[int, int]:
     return value + (message[place] if place < len(message) else 0), place + 1
 
 
-def _nal_units(packet: bytes, extradata: bytes) -> list[bytes]:
+def _nal_units(packet: "bytes | memoryview", extradata: bytes) -> Iterator[bytes]:
     """Cut a packet into its units, whichever of the two ways it is written (first 64 bytes each)."""
-    units = []
     if extradata[:1] == b"\x01" and len(extradata) > 4:
-        length_size, place = (extradata[4] & 3) + 1, 0
-        while place + length_size < len(packet):
+        length_size, place, end = (extradata[4] & 3) + 1, 0, len(packet)
+        while place + length_size < end:
             size = int.from_bytes(packet[place : place + length_size], "big")
             place += length_size
-            units.append(packet[place : place + min(size, 64)])
+            if size:
+                yield bytes(packet[place : place + min(size, 64)])
             place += size
     else:
-        units = [unit[:64] for unit in packet.split(b"\x00\x00\x01")[1:]]
-    return [unit for unit in units if unit]
+        yield from (unit[:64] for unit in bytes(packet).split(b"\x00\x00\x01")[1:] if unit)

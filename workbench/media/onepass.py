@@ -112,7 +112,7 @@ class _Feeder:
 
     def _is_unreferenced(self, packet: "Packet") -> bool:
         """Whether the decoder would leave a packet out: it costs less not to hand it over."""
-        return self._codec == "h264" and is_unreferenced(bytes(packet), self._extradata)
+        return self._codec == "h264" and is_unreferenced(memoryview(packet), self._extradata)
 
     def _drain(self) -> "Iterator[tuple[VideoFrame, Sequence[int]]]":
         """Take what the decoder still holds, and let it forget."""
