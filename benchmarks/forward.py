@@ -92,8 +92,9 @@ def compare(size: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> 
                 forward(pixels)
                 seconds[engine].append(time.perf_counter() - start)
     base = "eager float32"
-    print(f"{size}, {count} pictures")
-    print(f"{'':20}{'pictures/s':>12}  {'ratio to eager':24}lowest cosine to eager")
+    gflop = gflop_of(engines[base][1], pixels)
+    print(f"{size}, {count} pictures; torch's product of matrices, float32: {product_pace():.0f} GFLOP/s")
+    print(f"{'':20}{'pictures/s':>12}{'GFLOP/s':>9}  {'ratio to eager':24}lowest cosine to eager")
     good = True
     for engine, (dtype, _) in engines.items():
         ratios = [one / mine for one, mine in zip(seconds[base], seconds[engine], strict=True)]
@@ -101,10 +102,30 @@ def compare(size: str, engines: dict[str, tuple[str, Forward]], rounds: int) -> 
             torch.nn.functional.cosine_similarity(rows[base].double(), rows[engine].double()).min()
         )
         spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-        pace = count / statistics.median(seconds[engine])
-        print(f"  {engine:18}{pace:12.1f}  {spread:24}{cosine:.7f}", flush=True)
+        took = statistics.median(seconds[engine])
+        print(f"  {engine:18}{count / took:12.1f}{gflop / took:9.0f}  {spread:24}{cosine:.7f}", flush=True)
         good = good and cosine >= LOWEST[dtype]
     return good
+
+
+def gflop_of(forward: Forward, pixels: torch.Tensor) -> float:
+    """Count the operations of a pass, in 1e9."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        forward(pixels)
+    return counter.get_total_flops() / 1e9
+
+
+def product_pace(rows: int = 1600, inner: int = 768, columns: int = 3072, repeats: int = 30) -> float:
+    """GFLOP/s of a product of the size that most of the work of ViT-B consists of: what torch can reach."""
+    left, right = torch.randn(rows, inner), torch.randn(inner, columns)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        torch.mm(left, right)
+        seconds.append(time.perf_counter() - start)
+    return 2e-9 * rows * inner * columns / statistics.median(seconds)
 
 
 if __name__ == "__main__":
