@@ -190,7 +190,11 @@ def embed_work(
 
 def _vectors_path(sources: Sequence[str]) -> Path | None:
     """Return the file of saved vectors, if that is what was named."""
-    saved = [Path(source) for source in sources if source.lower().endswith(VECTOR_ENDINGS)]
+    if not any(source.lower().endswith(VECTOR_ENDINGS) for source in sources):
+        return None  # without importing what reads them
+    from workbench.engine.files import may_hold_embeddings
+
+    saved = [Path(source) for source in sources if may_hold_embeddings(Path(source))]
     if saved and len(sources) > 1:
         raise InvalidParameterError(
             f"{saved[0].name} holds saved vectors; it is ranked alone.", next_step="Name only that file."

@@ -81,6 +81,22 @@ def load_embeddings(path: str | Path) -> Embeddings:
         ) from error
 
 
+def may_hold_embeddings(path: Path) -> bool:
+    """Whether a file is not plainly something else: by its ending, and in Parquet by its columns.
+
+    Args:
+        path: Any file; a manifest in Parquet has no column "vector".
+    """
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return path.suffix.lower() in FORMATS
+    import pyarrow.parquet as pq
+
+    try:
+        return "vector" in pq.read_schema(path).names
+    except UNREADABLE:
+        return True  # whoever reads it says what is wrong
+
+
 def _check_version(path: Path, version: int) -> None:
     """Refuse files of a newer workbench."""
     if version > SCHEMA_VERSION:

@@ -94,7 +94,7 @@ class KnownHeaders:
         """Read the headers of a file, to be known from now on; called from several threads at once.
 
         Args:
-            path: A video or image, also inside a tar archive; members of those are not remembered.
+            path: A video or image, also inside a tar archive.
 
         Returns:
             The whole file as a clip.
@@ -142,9 +142,12 @@ class KnownHeaders:
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """What changes when a file is changed; None where there is no plain file."""
+    """What changes when a file is changed, for a member its archive; None where there is no such file."""
     try:
         facts = path.stat()
+    except NotADirectoryError:
+        archive = next((parent for parent in path.parents if parent.is_file()), None)
+        return _stamp(archive) if archive is not None else None
     except (OSError, ValueError):
         return None
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino

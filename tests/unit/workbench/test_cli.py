@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -220,6 +221,22 @@ def test_embed__saved_vectors_are_ranked_without_the_clips(
     code, out, err = run("rank", saved, "-p", "blue", "--top", "1")
     assert code == 0, err
     assert "blue.png" in out
+
+
+def test_rank__a_manifest_in_parquet_is_a_manifest(run, color_model, picture_folder, tmp_path):
+    manifest = tmp_path / "list.parquet"
+    chosen = [{"path": str(one)} for one in sorted(picture_folder.iterdir()) if one.name != "red.png"]
+    pd.DataFrame(chosen).to_parquet(manifest)
+    code, out, err = run("rank", manifest, "-m", color_model, "-p", "blue", "--json")
+    assert code == 0, err
+    assert json.loads(out)["clips"] == len(chosen) == 3
+
+
+def test_rank__a_broken_parquet_is_taken_for_saved_vectors(run, tmp_path):
+    (tmp_path / "vectors.parquet").write_bytes(b"PAR1")
+    code, _, err = run("rank", tmp_path / "vectors.parquet", "-p", "blue")
+    assert code == 1
+    assert "does not hold embeddings" in err
 
 
 def test_embed__an_interrupt_keeps_what_is_done(run, gated_model, many_pictures, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,6 +60,24 @@ def test_load_clips__opens_unchanged_files_once(
     assert [clip.content_id for clip in load_clips("films")] == [clip.content_id for clip in first]
     assert len(opened) == 3
     assert database.is_file()
+
+
+def test_load_clips__opens_members_of_an_unchanged_shard_once(
+    folder: Path, database: Path, opened: list[str], tmp_path: Path
+) -> None:
+    shard = tmp_path / "00000.tar"
+    with tarfile.open(shard, "w") as tar:
+        for film in sorted(folder.iterdir()):
+            tar.add(film, film.name)
+    first = load_clips(shard)
+    assert sorted(opened) == ["0.mp4", "1.mp4", "2.mp4"]
+    assert list(load_clips(shard)) == list(first)
+    assert len(opened) == 3
+    with tarfile.open(shard, "w") as tar:
+        for film in sorted(folder.iterdir(), reverse=True):  # under the same names, in the other order
+            tar.add(film, f"{2 - int(film.stem)}.mp4")
+    contents = [clip.content_id for clip in first]
+    assert [clip.content_id for clip in load_clips(shard)] == contents[::-1]
 
 
 def test_load_clips__sees_every_change(folder: Path, database: Path, opened: list[str]) -> None:
