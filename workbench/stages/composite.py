@@ -109,7 +109,7 @@ class EmbedClipsStage(CompositeStage[Task, Task]):
         model: A model's id or a loaded model. One that is named is loaded once per worker.
         num_frames: T, frames of each clip; None is what the model wants.
         items_per_task: Clips in a batch.
-        model_inference_batch_size: Clips per model call.
+        model_inference_batch_size: Clips per model call, as for ``EmbedStage``.
         remove_image_data: Whether pixels are dropped once they are embedded.
         **loading: ``device``, ``dtype``, ``backend``, as for ``EmbedStage``.
 
@@ -130,7 +130,7 @@ class EmbedClipsStage(CompositeStage[Task, Task]):
         *,
         num_frames: int | None = None,
         items_per_task: int = 32,
-        model_inference_batch_size: int = 32,
+        model_inference_batch_size: int | str = 32,
         remove_image_data: bool = True,
         **loading: Any,
     ) -> None:

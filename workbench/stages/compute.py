@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.counts import check_count
 from workbench.analysis.ranking import probabilities, score_prompts
-from workbench.engine.loop import chunks
+from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
+from workbench.engine.sizing import BatchSizer
 from workbench.engine.text import check_templates, clean_prompts, embed_prompts
 from workbench.errors import NothingToRankError, StageError
-from workbench.stages.base import ProcessingStage
+from workbench.stages.base import ProcessingStage, WorkerMetadata
+from workbench.stages.resources import threads_given
 from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ class EmbedStage(ProcessingStage[Task, Task]):
 
     Args:
         model: A model's id or a loaded model. One that is named is loaded once per worker.
-        model_inference_batch_size: Items per model call.
+        model_inference_batch_size: Items per model call; "auto" follows device and pace of the model. It is
+            halved when memory runs out.
         remove_image_data: Whether pixels are dropped once they are embedded.
         device: Where to compute; like the next two, for a model that is named.
         dtype: Number format to compute in, as for ``AutoModel.from_pretrained``.
@@ -33,12 +37,13 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self,
         model: Any,
         *,
-        model_inference_batch_size: int = 32,
+        model_inference_batch_size: int | str = 32,
         remove_image_data: bool = False,
         device: str = "auto",
         dtype: str = "auto",
         backend: str = "auto",
     ) -> None:
+        check_count("model_inference_batch_size", model_inference_batch_size, "auto")
         self.model = model
         self.model_inference_batch_size = model_inference_batch_size
         self.remove_image_data = remove_image_data
@@ -46,8 +51,10 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self.dtype = dtype
         self.backend = backend
         self._adapted: AdaptedModel | None = None
+        self._sizer: BatchSizer | None = None
+        self._threads = 1
 
-    def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
+    def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
         """Load the model."""
         from models.auto import AutoModel
         from workbench.engine.adapter import adapt
@@ -58,6 +65,8 @@ class EmbedStage(ProcessingStage[Task, Task]):
                 model, device=self.device, dtype=self.dtype, backend=self.backend
             )
         self._adapted = adapt(model)
+        self._sizer = BatchSizer(self.model_inference_batch_size, device=self._adapted.device)
+        self._threads = threads_given(worker_metadata)
 
     def teardown(self) -> None:
         """Let go of a model that was loaded here."""
@@ -74,17 +83,30 @@ class EmbedStage(ProcessingStage[Task, Task]):
         Returns:
             The same task; an item without pixels says so in ``errors``.
         """
-        if self._adapted is None:
+        if self._adapted is None or self._sizer is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        adapted = self._adapted
         items = [item for item in good_items(task) if _has_pixels(item)]
         self._note_space(task, items)
-        for part in chunks(items, self.model_inference_batch_size):
-            with self._time_metric("model_s"):
-                rows = self._adapted.embed_items([self._adapted.preprocess(_pixels(item)) for item in part])
-            for item, row in zip(part, rows, strict=True):
-                item.embedding = item.embeddings[self._adapted.name] = row
+        batches = run_batches(
+            [[item] for item in items],
+            lambda unit: [Prepared(item, adapted.preprocess(_pixels(item))) for item in unit],
+            adapted.start_items,
+            sizer=self._sizer,
+            workers=self._threads,
+            stop=StopSignal(),
+            overlap=not adapted.device.startswith("cpu"),
+        )
+        model_s = 0.0
+        for batch in batches:
+            if not isinstance(batch, Batch):
+                continue  # none has a problem: what cannot be preprocessed is an error
+            model_s += batch.model_s
+            for one, row in zip(batch.items, batch.rows, strict=True):
+                one.item.embedding = one.item.embeddings[adapted.name] = row
                 if self.remove_image_data:
-                    _drop_pixels(item)
+                    _drop_pixels(one.item)
+        self._log_metric("model_s", model_s)
         return task
 
     def _note_space(self, task: Task, items: list[Any]) -> None:

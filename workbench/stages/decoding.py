@@ -4,11 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from models.counts import check_count
-from workbench.engine.embed import default_workers
 from workbench.errors import InvalidClipError, MediaError, StageError
 from workbench.media.sampling import frame_indices
 from workbench.stages.base import ProcessingStage, WorkerMetadata
-from workbench.stages.resources import Resources
+from workbench.stages.resources import threads_given
 from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
 
 __all__ = ["DecodeStage", "SampleStage"]
@@ -29,8 +28,7 @@ class DecodeStage(ProcessingStage[Task, Task]):
 
     def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
         """Take a thread for each processor that the worker was given; in this process, as ``embed`` does."""
-        given = worker_metadata and worker_metadata.allocation
-        self._threads = max(int(given.cpus), 1) if isinstance(given, Resources) else default_workers()
+        self._threads = threads_given(worker_metadata)
 
     def process(self, task: Task) -> Task:
         """Fill ``image_data`` or ``frames`` and ``times_s``, several items at once.

@@ -1,10 +1,12 @@
 """What one worker of a stage needs: processors and accelerator memory."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from models.errors import InvalidParameterError
+from workbench.engine.embed import default_workers
 
-__all__ = ["Resources"]
+__all__ = ["Resources", "threads_given"]
 
 _BYTES_PER_GB = 2**30
 
@@ -83,3 +85,18 @@ class Resources:
                 next_step="Take a smaller model or batch, or another accelerator.",
             )
         return share
+
+
+def threads_given(worker: Any) -> int:
+    """Choose how many threads a worker works with: one for each processor that it was given.
+
+    Args:
+        worker: What the worker was told in ``setup``; without an allocation it takes as many as ``embed``.
+
+    Example:
+        >>> from workbench.stages import WorkerMetadata
+        >>> threads_given(WorkerMetadata("one", Resources(cpus=3)))
+        3
+    """
+    given = getattr(worker, "allocation", None)
+    return max(int(given.cpus), 1) if isinstance(given, Resources) else default_workers()

@@ -1,8 +1,11 @@
 """The ready stages, in one pipeline from a folder to a store."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
+from models.errors import InvalidParameterError
 from tests.fakes import MeanColorModel
 from workbench.engine.embed import embed
 from workbench.engine.store import MemoryStore
@@ -75,6 +78,32 @@ def test_embed_stage__drops_pixels_when_asked(folder):
     stages = [ReadClipsStage(folder), DecodeStage(), EmbedStage(Versioned(), remove_image_data=True)]
     images = [item for item in run(*stages).items if isinstance(item, ImageObject)]
     assert all(item.image_data is None and item.embedding is not None for item in images)
+
+
+def test_embed_stage__halves_its_batch_when_memory_runs_out():
+    class Narrow(Versioned):
+        calls: ClassVar[list[int]] = []
+
+        def embed_images(self, images):
+            self.calls.append(len(images))
+            if len(images) > 3:
+                raise MemoryError
+            return super().embed_images(images)
+
+    images = [np.full((4, 4, 3), 20 * number, np.uint8) for number in range(10)]
+    tasks = [ImageBatch(data=[ImageObject(image_id=str(n), image_data=one) for n, one in enumerate(images)])]
+    result = Pipeline(stages=[EmbedStage(Narrow(), model_inference_batch_size=8)]).run(
+        initial_tasks=tasks, progress=False
+    )
+    assert Narrow.calls == [8, 4, 2, 2, 2, 2, 2]
+    rows = np.stack([item.embedding for item in result.items])
+    assert np.allclose(rows, np.asarray(Versioned().embed_images(images)), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, True, "large", 2.5])
+def test_embed_stage__refuses_batch_sizes(size):
+    with pytest.raises(InvalidParameterError, match="model_inference_batch_size is"):
+        EmbedStage(Versioned(), model_inference_batch_size=size)
 
 
 def test_embed_stage__an_item_that_is_not_decoded_says_so():
