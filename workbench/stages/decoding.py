@@ -26,6 +26,10 @@ class DecodeStage(ProcessingStage[Task, Task]):
     name: str = "decode"
     _threads: int = field(default=1, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        """Find a wrong number at once, not in a worker."""
+        check_count("num_frames", self.num_frames)
+
     def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
         """Take a thread for each processor that the worker was given; in this process, as ``embed`` does."""
         self._threads = threads_given(worker_metadata)

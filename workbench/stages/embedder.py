@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from models.counts import check_count
 from models.vectors import EmbeddingSpace
 from workbench.engine.adapter import as_array
 from workbench.errors import MediaError, ShardError, UnsupportedMediaError
@@ -177,6 +178,7 @@ class RegisteredModelEmbedder(ImageEmbedder):
         named = isinstance(model, str | Path)
         name = str(model) if named else EmbeddingSpace.of(model).model_id
         super().__init__(name, image_embedding_column, classifiers, device=device)
+        check_count("batch_size", batch_size)
         self.batch_size = batch_size
         self.id_col = id_col
         self._given = model

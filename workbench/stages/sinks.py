@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.counts import check_count
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
 from workbench.files import write_file
@@ -134,6 +135,7 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
     """
 
     def __init__(self, folder: Any, images_per_tar: int = 1000) -> None:
+        check_count("images_per_tar", images_per_tar)
         self.folder = str(folder)
         self.images_per_tar = images_per_tar
 

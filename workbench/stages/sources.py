@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.counts import check_count
 from workbench.engine.loop import chunks
 from workbench.stages.base import ProcessingStage
 from workbench.stages.tasks import ImageBatch, ImageObject, Task, VideoBatch, VideoObject
@@ -26,6 +27,10 @@ class ReadClipsStage(ProcessingStage[Task, Task]):
     source: Any
     items_per_task: int = 32
     name: str = "read_clips"
+
+    def __post_init__(self) -> None:
+        """Find a wrong number at once, not in a worker."""
+        check_count("items_per_task", self.items_per_task)
 
     def process(self, task: Task) -> list[Task]:  # noqa: ARG002 - it starts the pipeline
         """Make batches: videos, then images, in natural order; what could not be read comes last.

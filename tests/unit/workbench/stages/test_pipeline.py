@@ -6,13 +6,18 @@ import pytest
 
 from workbench.errors import InvalidParameterError, StageError
 from workbench.stages import (
+    DecodeStage,
     ImageBatch,
     ImageObject,
     InProcessExecutor,
     Pipeline,
     ProcessingStage,
+    ReadClipsStage,
+    RegisteredModelEmbedder,
     Resources,
+    SampleStage,
     Task,
+    WriteWebDatasetStage,
     processing_stage,
 )
 
@@ -273,3 +278,19 @@ def test_processing_stage__wants_one_argument():
 def test_repr__tells_of_errors():
     batch = ImageBatch(data=[ImageObject(errors={"read": "empty file"})])
     assert repr(batch) == "<ImageBatch: 1 items, 1 with errors>"
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda count: ReadClipsStage("films", items_per_task=count), "items_per_task"),
+        (lambda count: DecodeStage(num_frames=count), "num_frames"),
+        (SampleStage, "num_frames"),
+        (lambda count: WriteWebDatasetStage("out", images_per_tar=count), "images_per_tar"),
+        (lambda count: RegisteredModelEmbedder("workbench/spriteclip-tiny", batch_size=count), "batch_size"),
+    ],
+)
+@pytest.mark.parametrize("count", [0, -1, True, 1.5, "8"])
+def test_ready_stages__refuse_a_count_before_anything_runs(make, name, count):
+    with pytest.raises(InvalidParameterError, match=f"{name} is .* a whole number from 1"):
+        make(count)
