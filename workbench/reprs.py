@@ -12,6 +12,7 @@ from workbench.wording import counted, duration_text
 if TYPE_CHECKING:
     from workbench.analysis.results import Classification, Ranking
     from workbench.engine.embeddings import Embeddings
+    from workbench.store.results import SearchResult
 
 MOST_PROMPTS = 8  # a saved notebook stays small: each picture is about 4 kB
 MOST_CARDS = 4
@@ -117,6 +118,29 @@ def embeddings_html(embeddings: "Embeddings") -> str:
     parts += [_grid(cards), _rest(len(embeddings) - MOST_CLIPS, "clips"), _skipped(embeddings.skipped)]
     parts.append(_folded("with a note", list(embeddings.notes.items())))
     return _box(parts)
+
+
+def search_html(result: "SearchResult") -> str:
+    """Draw the clips that a search found, best first, with picture, seconds and similarity.
+
+    Args:
+        result: What was found.
+
+    Returns:
+        HTML without scripts; at most 12 clips.
+    """
+    best = max((hit.score for hit in result), default=0.0)
+    cards = (
+        _card(
+            _Pictures([hit.clip] if hit.clip is not None else []),
+            hit.key,
+            f"{place}. ",
+            [(hit.span and f"{hit.span} s", hit.score, f"{hit.score:.3f}", hit.score / max(best, 1e-6))],
+        )
+        for place, hit in enumerate(result[:MOST_CLIPS], start=1)
+    )
+    parts = [_title("Search", result.caption, result.space), _grid(cards)]
+    return _box([*parts, _rest(len(result) - MOST_CLIPS, "clips")])
 
 
 class _Pictures:

@@ -11,7 +11,8 @@ from models.vectors import EmbeddingSpace
 from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
-from workbench.store.search import SearchResult, indexed_hits, places_of, query_vector, run_search
+from workbench.store.results import SearchResult
+from workbench.store.search import indexed_hits, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot, table_signature
 from workbench.store.stored_vectors import StoredVectors
 from workbench.store.tables import told_plainly

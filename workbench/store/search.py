@@ -1,101 +1,22 @@
 """Search in a store: by text, image, clip or vector; more like these, less like those."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.reprs import html_table, text_table
 from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
+from workbench.store.results import Hit, SearchResult
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from workbench.store.index import IndexReport
     from workbench.store.snapshot import Snapshot
 
-__all__ = ["Hit", "SearchResult", "indexed_hits", "places_of", "query_vector", "run_search"]
+__all__ = ["indexed_hits", "places_of", "query_vector", "run_search"]
 
 INDEX_DEPTH = 20  # with a filter, an index is asked for this many times as many clips as are wanted
 LESS_WEIGHT = 0.5  # how much "less like those" pulls away, against 1 for "more like these" (Rocchio)
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One clip that was found.
-
-    Args:
-        key: Its name when it was embedded.
-        score: Cosine similarity with the query, -1..1.
-        path: Its file when it was embedded.
-        start_s: Where it starts in the file, seconds; NaN when unknown.
-        stop_s: Where it stops.
-        id: Its id in the store.
-    """
-
-    key: str
-    score: float
-    path: str
-    start_s: float
-    stop_s: float
-    id: str
-
-
-class SearchResult(Sequence[Hit]):
-    """What was found, best first.
-
-    Args:
-        hits: The clips.
-        space: The space that was searched.
-        searched: How many rows were compared.
-        by_index: The index that was asked, with its measured recall; None for an exact search.
-    """
-
-    def __init__(
-        self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int, by_index: "IndexReport | None" = None
-    ) -> None:
-        self.hits = list(hits)
-        self.space = space
-        self.searched = searched
-        self.by_index = by_index
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-    def __iter__(self) -> Iterator[Hit]:
-        return iter(self.hits)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.hits[index]
-
-    def to_frame(self) -> "pd.DataFrame":
-        """The hits as a table: key, score, path, start_s, stop_s, id."""
-        import pandas as pd
-
-        return pd.DataFrame([asdict(hit) for hit in self.hits], columns=list(Hit.__dataclass_fields__))
-
-    def __repr__(self) -> str:
-        return f"{self.caption}\n{text_table(self._rows())}"
-
-    @property
-    def caption(self) -> str:
-        """How many clips were found among how many, and what an index may have missed."""
-        index = self.by_index
-        missed = f"; by an index that finds {100 * index.recall:.1f} % of them" if index is not None else ""
-        return f"{len(self)} of {self.searched:,} clips{missed}"
-
-    def _repr_html_(self) -> str:
-        caption = self.caption
-        return html_table(self._rows(), headers=["clip", "score", "seconds"], caption=caption)
-
-    def _rows(self) -> list[tuple[str, str, str]]:
-        """The hits as rows of name, score and span, for tables."""
-        return [
-            (hit.key, f"{hit.score:.3f}", f"{hit.start_s:.1f} to {hit.stop_s:.1f}" if hit.stop_s > 0 else "")
-            for hit in self.hits
-        ]
 
 
 def query_vector(

@@ -145,3 +145,31 @@ def test_search__imports_neither_torch_nor_the_database(store):
         cwd=Path(__file__).parents[4],
     )
     assert done.stdout.split() == ["4"]
+
+
+def test_search_result__shows_pictures_and_gives_clips(store):
+    found = store.search("red", model=Versioned(), k=3)
+    html = found._repr_html_()
+    assert html.count("data:image/jpeg;base64,") == 3
+    assert "1. red.jpg" in html
+    assert "3 of 4 clips" in html
+    assert found[0].clip.frames(1).data.shape == (1, 16, 16, 3)
+    assert found.to_frame()["kind"].tolist() == ["image"] * 3
+
+
+def test_search_result__draws_what_is_gone_or_hostile_as_text(tmp_path):
+    class Gone:
+        kind, path, start_s, stop_s, caption = "video", Path("/nowhere/<b>.mp4"), 0.0, 2.0, ""
+        key = "<img src=x onerror=alert(1)>"
+
+    store, space = EmbeddingStore(tmp_path / "s"), EmbeddingSpace("m", "1")
+    store.put(space, ["gone"], np.eye(1, 3, dtype=np.float32), clips=[Gone()])
+    store.put(space, ["unknown"], np.eye(1, 3, 1, dtype=np.float32))
+    found = store.search(vector=np.array([1.0, 0.5, 0.0]))
+    html = found._repr_html_()
+    assert [hit.id for hit in found] == ["gone", "unknown"]
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+    assert "There is no file" in html
+    assert "0.0 to 2.0 s" in html
+    assert found[1].clip is None
