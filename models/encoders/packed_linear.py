@@ -95,9 +95,12 @@ def pack_linears(network: nn.Module, *, fewest_weights: int = FEWEST_WEIGHTS) ->
     places = [place for place in _children(network) if type(place[2]) is nn.Linear]
     shared = _shared_weights(network)
     places = [place for place in places if id(place[2].weight) not in shared]
-    for parent, name, layer in places:
+    count = len(places)
+    while places:  # each layer is let go of before the next: a large network would be in memory twice
+        parent, name, layer = places.pop()
         setattr(parent, name, PackedLinear(layer).train(layer.training))
-    return len(places)
+        del layer
+    return count
 
 
 @contextmanager

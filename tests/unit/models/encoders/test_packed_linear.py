@@ -1,5 +1,7 @@
 """Packed layers compute what plain ones do, and are used only where that was measured to be faster."""
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -61,6 +63,21 @@ def test_pack_linears__replaces_plain_layers_and_drops_their_weights(faster):
     assert type(net[3]) is Reads
     assert sum(one.numel() for one in net.parameters()) == 8 + 8 * 4 + 4  # a bias, and the layer that stays
     assert torch.allclose(net(x), before, atol=1e-5)
+
+
+def test_pack_linears__never_holds_the_weights_twice(faster, monkeypatch):
+    net = nn.Sequential(*(nn.Linear(6, 6) for _ in range(5))).requires_grad_(requires_grad=False)
+    plain = [weakref.ref(layer.weight) for layer in net]
+    alive, pack = [], PackedLinear.__init__
+
+    def counting(self, linear):
+        alive.append(sum(one() is not None for one in plain))
+        pack(self, linear)
+
+    monkeypatch.setattr(PackedLinear, "__init__", counting)
+    assert pack_linears(net, fewest_weights=0) == 5
+    assert alive == [5, 4, 3, 2, 1]
+    assert not any(one() is not None for one in plain)
 
 
 def test_pack_linears__leaves_small_networks_alone(faster):
