@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from workbench.wording import duration_text
+from models.reprs import html_table
+from workbench.wording import counted, duration_text
 
 __all__ = ["OnDone", "PipelineProgress", "PipelineResult", "StageStats", "TaskFailure"]
+
+_MOST_FAILURES = 20  # in a table
 
 
 @dataclass(frozen=True)
@@ -129,3 +132,28 @@ class PipelineResult(list[Any]):
     def items(self) -> list[Any]:
         """All items of all tasks, in order."""
         return [item for task in self for item in getattr(task, "data", ())]
+
+    @property
+    def caption(self) -> str:
+        """What came out, in one line.
+
+        Example:
+            >>> PipelineResult([], stopped=True).caption
+            '0 tasks, 0 items · stopped early'
+        """
+        items = self.items
+        broken = sum(bool(getattr(item, "errors", None)) for item in items)
+        parts = [f"{counted(len(self), 'task')}, {counted(len(items), 'item')}"]
+        parts += [f"{broken:,} items with errors"] if broken else []
+        parts += [f"{self.resumed:,} tasks finished before"] if self.resumed else []
+        parts += [f"{counted(len(self.failures), 'task')} failed"] if self.failures else []
+        return " · ".join([*parts, *(["stopped early"] if self.stopped else [])])
+
+    def _repr_html_(self) -> str:
+        """What each stage took in, gave and cost, as a table."""
+        rows = [
+            (one.name, f"{one.items:,}", f"{one.tasks_in:,} to {one.tasks_out:,}", f"{one.process_s:.2f} s")
+            for one in self.stats
+        ]
+        rows += [(one.stage, "", f"{one.task} failed", one.error) for one in self.failures[:_MOST_FAILURES]]
+        return html_table(rows, headers=["stage", "items", "tasks", "time"], caption=self.caption)

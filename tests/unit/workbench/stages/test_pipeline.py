@@ -294,3 +294,18 @@ def test_repr__tells_of_errors():
 def test_ready_stages__refuse_a_count_before_anything_runs(make, name, count):
     with pytest.raises(InvalidParameterError, match=f"{name} is .* a whole number from 1"):
         make(count)
+
+
+def test_result__says_what_came_out_and_what_each_stage_cost():
+    def sometimes(task):
+        if task.task_id == "1":
+            raise ValueError("<b>no</b>")
+        return task
+
+    stage = processing_stage(name="<i>careful</i>")(sometimes)
+    result = Pipeline(stages=[stage]).run(InProcessExecutor(ignore_failures=True), batches(3))
+    assert result.caption == "2 tasks, 4 items · 1 task failed"
+    html = result._repr_html_()
+    assert "3 to 2" in html
+    assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in html
+    assert "<i>" not in html
