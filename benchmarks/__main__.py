@@ -63,8 +63,8 @@ def run(name: str) -> bool:
     print(
         f"{done.stdout}{done.stderr if done.returncode else ''}({time.monotonic() - start:.0f} s)", flush=True
     )
-    if done.stdout.strip():
-        write_block(name, f"```text\n$ {command}\n{machine()}\n{done.stdout.strip()}\n```")
+    if text := done.stdout.strip("\n"):
+        write_block(name, f"```text\n$ {command}\n{machine()}\n{text}\n```")
     return done.returncode == 0
 
 
