@@ -11,10 +11,12 @@ from typing import Any
 import workbench
 from models.errors import MissingDependencyError
 from models.runtime import describe_runtime
+from workbench.errors import StageError
 
 __all__ = ["import_ray", "ray_session", "worker_environment"]
 
 _FAREWELL_S = 15.0
+_TRIES = 3  # each takes half a minute when it fails
 _OBJECT_STORE_BYTES = 512 * 2**20  # parcels are small; what is more goes to the disk
 
 
@@ -50,6 +52,9 @@ def ray_session(cpus: float) -> Generator[Any, None, None]:
 
     Yields:
         The package ``ray``.
+
+    Raises:
+        StageError: If Ray does not start.
     """
     ray = import_ray()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors arrive as ours
@@ -63,12 +68,31 @@ def ray_session(cpus: float) -> Generator[Any, None, None]:
         count = max(describe_runtime().cpu_count, int(-(-cpus // 1)))
         how = {"address": "local", "num_cpus": count, "object_store_memory": _OBJECT_STORE_BYTES}
         how |= {"include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level=logging.ERROR, **how)
+    _start(ray, log_to_driver=False, logging_level=logging.ERROR, **how)
     try:
         yield ray
         _wait_for_workers(ray)
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, **how: Any) -> None:
+    """Start or join a cluster; again where a part of Ray came too late for the others, on a busy machine."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            ray.init(**how)
+        except Exception as error:  # Ray raises plain exceptions when it does not start
+            ray.shutdown()
+            if "timed out" not in str(error):
+                raise
+            if not tries_left:
+                raise StageError(
+                    f"Ray did not start within {_TRIES} tries: {error}",
+                    next_step="Run it again when the machine is less busy, or name a running cluster in "
+                    "RAY_ADDRESS.",
+                ) from error
+        else:
+            return
 
 
 def _wait_for_workers(ray: Any) -> None:

@@ -24,6 +24,7 @@ from workbench.stages import (
     Resources,
     processing_stage,
 )
+from workbench.stages import ray_session as ray_session_module
 from workbench.stages.ray_session import ray_session
 
 pytest.importorskip("ray.data")
@@ -182,6 +183,37 @@ def test_execute__without_tasks_starts_nothing(monkeypatch):
     assert Pipeline(stages=[fragile]).run(RayDataExecutor(), []) == []
     empty = processing_stage(name="nothing")(lambda task: [])
     assert Pipeline(stages=[empty, fragile]).run(RayDataExecutor()) == []
+
+
+class Reluctant:
+    """Ray on a busy machine: it fails so many times before it starts."""
+
+    def __init__(self, failures, words="The current node timed out during startup."):
+        self.failures, self.words, self.calls = failures, words, []
+
+    def init(self, **how):
+        self.calls.append(how)
+        self.failures -= 1
+        if self.failures >= 0:
+            raise Exception(self.words)  # noqa: TRY002 - as Ray does
+
+    def shutdown(self):
+        self.calls.append("shutdown")
+
+
+def test_start__tries_again_where_ray_came_too_late():
+    ray = Reluctant(failures=2)
+    ray_session_module._start(ray, num_cpus=2)
+    assert ray.calls == [{"num_cpus": 2}, "shutdown", {"num_cpus": 2}, "shutdown", {"num_cpus": 2}]
+
+
+def test_start__gives_up_in_the_end_and_at_once_on_other_errors():
+    with pytest.raises(StageError, match="did not start within 3 tries: The current node timed out"):
+        ray_session_module._start(Reluctant(failures=3))
+    other = Reluctant(failures=1, words="no such address")
+    with pytest.raises(Exception, match="no such address"):
+        ray_session_module._start(other)
+    assert other.calls == [{}, "shutdown"]
 
 
 def test_ray_data_executor__says_what_is_missing(monkeypatch):
