@@ -26,6 +26,6 @@ def check_count(name: str, value: Any, *also: Any) -> None:
         models.errors.InvalidParameterError: workers is 0; it is a whole number from 1, or None.
     """
     number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    if not number and not any(value is one or value == one for one in also):
+    if not number and value not in also:
         others = "".join(f", or {one!r}" for one in also)
         raise InvalidParameterError(f"{name} is {value!r}; it is a whole number from 1{others}.")

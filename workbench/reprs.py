@@ -132,7 +132,7 @@ def search_html(result: "SearchResult") -> str:
     best = max((hit.score for hit in result), default=0.0)
     cards = (
         _card(
-            _Pictures([hit.clip] if hit.clip is not None else []),
+            _Pictures([clip] if (clip := hit.clip) is not None else []),
             hit.key,
             f"{place}. ",
             [(hit.span and f"{hit.span} s", hit.score, f"{hit.score:.3f}", hit.score / max(best, 1e-6))],

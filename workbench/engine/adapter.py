@@ -236,13 +236,13 @@ def adapt(model: Any) -> AdaptedModel:
     )
 
 
-def load_if_named(model: Any) -> Any:
-    """Load a model that came as its id; leave a model object alone."""
+def load_if_named(model: Any, **loading: Any) -> Any:
+    """Load a model that came as its id, as ``AutoModel.from_pretrained`` does; leave a model object alone."""
     if not isinstance(model, str):
         return model
     from models.auto import AutoModel
 
-    return AutoModel.from_pretrained(model)
+    return AutoModel.from_pretrained(model, **loading)
 
 
 def as_array(output: Any) -> np.ndarray:

@@ -56,15 +56,10 @@ class EmbedStage(ProcessingStage[Task, Task]):
 
     def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
         """Load the model."""
-        from models.auto import AutoModel
-        from workbench.engine.adapter import adapt
+        from workbench.engine.adapter import adapt, load_if_named
 
-        model = self.model
-        if isinstance(model, str):
-            model = AutoModel.from_pretrained(
-                model, device=self.device, dtype=self.dtype, backend=self.backend
-            )
-        self._adapted = adapt(model)
+        loading = {"device": self.device, "dtype": self.dtype, "backend": self.backend}
+        self._adapted = adapt(load_if_named(self.model, **loading))
         self._sizer = BatchSizer(self.model_inference_batch_size, device=self._adapted.device)
         self._threads = threads_given(worker_metadata)
 

@@ -108,18 +108,19 @@ class _Pair(NamedTuple):
     def __call__(self, path: Path) -> None:
         """Write the shard to a path, then its metadata to its place."""
         id_col, old_id_col = self.layout.id_col, self.layout.old_id_col
-        kept: list[_Chosen] = []
+        ids: list[str] = []
+        rows: list[tuple[pd.DataFrame, int]] = []
         with tarfile.open(path, "w") as tar:
             for one in self.samples:
-                new_id = self.layout.new_id(self.number, len(kept))
-                for suffix, content in _renamed(one.sample, id_col, new_id).items():
-                    add_part(tar, new_id, suffix, content)
-                kept.append(_Chosen(ShardSample(one.sample.key, one.sample.shard, {}), one.table, one.place))
-        rows = _rows(kept)
+                ids.append(self.layout.new_id(self.number, len(ids)))
+                rows.append((one.table, one.place))
+                for suffix, content in _renamed(one.sample, id_col, ids[-1]).items():
+                    add_part(tar, ids[-1], suffix, content)
+        table = _joined(rows)
         if old_id_col is not None:
-            rows[old_id_col] = rows[id_col]
-        rows[id_col] = [self.layout.new_id(self.number, place) for place in range(len(kept))]
-        write_atomically(self.parquet, rows.to_parquet(index=False))
+            table[old_id_col] = table[id_col]
+        table[id_col] = ids
+        write_atomically(self.parquet, table.to_parquet(index=False))
 
 
 def _mask(table: "pd.DataFrame", filter_column: str | None) -> list[bool]:
@@ -171,10 +172,9 @@ def _renamed(sample: ShardSample, id_col: str, new_id: str) -> dict[str, bytes]:
     return {**sample.parts, "json": json.dumps({**stated, id_col: new_id}).encode()}
 
 
-def _rows(kept: list[_Chosen]) -> "pd.DataFrame":
-    """The metadata of samples, in their order."""
+def _joined(rows: "list[tuple[pd.DataFrame, int]]") -> "pd.DataFrame":
+    """Take rows of several tables, in their order."""
     import pandas as pd
 
-    groups = itertools.groupby(kept, key=lambda one: id(one.table))
-    parts = [list(group) for _, group in groups]
-    return pd.concat([part[0].table.iloc[[one.place for one in part]] for part in parts], ignore_index=True)
+    parts = [list(part) for _, part in itertools.groupby(rows, key=lambda row: id(row[0]))]
+    return pd.concat([part[0][0].iloc[[place for _, place in part]] for part in parts], ignore_index=True)

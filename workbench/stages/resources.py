@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import InvalidParameterError
-from workbench.engine.embed import default_workers
 
 __all__ = ["Resources", "threads_given"]
 
@@ -99,4 +98,8 @@ def threads_given(worker: Any) -> int:
         3
     """
     given = getattr(worker, "allocation", None)
-    return max(int(given.cpus), 1) if isinstance(given, Resources) else default_workers()
+    if isinstance(given, Resources):
+        return max(int(given.cpus), 1)
+    from workbench.engine.embed import default_workers
+
+    return default_workers()
