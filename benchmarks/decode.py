@@ -28,6 +28,7 @@ import numpy as np
 from benchmarks.mixed_clips import pictures
 
 FRAMES, SIZE = 8, 224
+_LEAST_S = 20.0  # each clip is sampled for so long in all
 # name: codec, width, height, frames a second, seconds, options of the encoder
 CLIPS: dict[str, tuple[str, int, int, int, int, dict[str, str]]] = {
     "MPEG-4 480p 8 s, 5 fps": ("mpeg4", 854, 480, 5, 8, {}),
@@ -177,7 +178,7 @@ def one_clip(paths: dict[str, Path], peers: dict[str, Sample], rounds: int) -> b
     print(f"{'one clip, ms':26}{'ours':>7}{'best':>8}  ratio (lowest to highest)  best peer")
     for name, path in paths.items():
         able = {way: partial(sample, path) for way, sample in ways.items() if can(sample, path)}
-        seconds = interleaved(able, rounds)
+        seconds = interleaved(able, rounds, _LEAST_S)
         mine = seconds.pop(("workbench", 0))
         best, theirs = min(seconds.items(), key=lambda one: statistics.median(one[1]))
         ratio = statistics.median(mine) / statistics.median(theirs)
@@ -233,15 +234,22 @@ def in_threads(sample: Callable[[Path], np.ndarray], paths: list[Path], workers:
         list(pool.map(sample, paths))
 
 
-def interleaved(jobs: dict[Any, Callable[[], Any]], rounds: int) -> dict[Any, list[float]]:
-    """Seconds of each job in every round, after one that does not count."""
+def interleaved(
+    jobs: dict[Any, Callable[[], Any]], rounds: int, least_s: float = 0.0
+) -> dict[Any, list[float]]:
+    """Seconds of each job in every round, after one that does not count; every other round runs backwards.
+
+    Quick jobs need more rounds to tell them apart: rounds go on until ``least_s`` seconds are over.
+    """
     seconds: dict[Any, list[float]] = {name: [] for name in jobs}
-    for number in range(rounds + 1):
-        for name, job in jobs.items():
+    for job in jobs.values():
+        job()
+    start = time.perf_counter()
+    while len(next(iter(seconds.values()))) < rounds or time.perf_counter() - start < least_s:
+        for name in list(jobs)[:: -1 if len(next(iter(seconds.values()))) % 2 else 1]:
             began = time.perf_counter()
-            job()
-            if number:
-                seconds[name].append(time.perf_counter() - began)
+            jobs[name]()
+            seconds[name].append(time.perf_counter() - began)
     return seconds
 
 

@@ -1,10 +1,10 @@
 """Embed clips: wait for the vectors, or get a job."""
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from models.counts import check_count
+from models.probes import cpu_count
 from workbench.engine.adapter import adapt, load_if_named
 from workbench.engine.clip_ids import as_clips
 from workbench.engine.job import Job
@@ -157,5 +157,4 @@ def default_workers(device: str = "cpu") -> int:
     Returns:
         Their number.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(4 if device.startswith("cpu") else 32, cores or 1)
+    return min(4 if device.startswith("cpu") else 32, cpu_count())

@@ -16,6 +16,7 @@ import av.error
 from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 
+from models.probes import cpu_count
 from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
 from workbench.media.files import MAX_PIXELS, MediaFile, media_file
 from workbench.media.names import display_name
@@ -36,6 +37,7 @@ _MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"\x00\x00\x01", b"G@", b"
 # MP4 says in its headers. Matroska states no decoding times; they would be guessed wrongly.
 _BRIEFLY = {"skip_frame": "all"}
 _BRIEF_FORMAT, _BRIEF_ENDINGS = "mov,mp4,m4a,3gp,3g2,mj2", (".mp4", ".m4v", ".mov")
+_MOST_THREADS = 16  # FFmpeg's own limit when it chooses; it would take one more than there are processors
 # "1" decodes on a CUDA device where that can be done, with the same pixels. Off unless asked for: opening its
 # decoder costs about half a second a clip, and it was slower than one processor.
 HARDWARE_DECODING = "EMBEDDING_WORKBENCH_HARDWARE_DECODING"
@@ -43,17 +45,42 @@ HARDWARE_DECODING = "EMBEDDING_WORKBENCH_HARDWARE_DECODING"
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """An open file, its best video stream, and the decoder to use for it."""
+    """An open file, its best video stream, and the decoder to use for it.
 
+    Args:
+        path: The file.
+        container: It, opened.
+        stream: Its best video stream.
+        decoder: A VideoCodecContext: the stream's own, or one that also decodes transparency.
+        threads: How many threads it may decode with, at least 1.
+    """
+
+    path: Path
     container: "InputContainer"
     stream: "VideoStream"
-    decoder: Any  # VideoCodecContext: the stream's own, or one that also decodes transparency
+    decoder: Any
+    threads: int
 
     @property
     def codec(self) -> str:
         """FFmpeg's name of the codec, whichever decoder is used for it."""
         context = self.stream.codec_context
         return context.codec.canonical_name or context.name
+
+    def share(self, threads: int) -> None:
+        """Let the decoder have so many of the threads; before it decodes anything."""
+        self.decoder.thread_type = "NONE" if threads == 1 else "AUTO"
+        self.decoder.thread_count = threads
+
+
+def default_threads() -> int:
+    """Choose how many threads decode one film: one for each processor, as far as FFmpeg gains by more.
+
+    Example:
+        >>> 1 <= default_threads() <= 16
+        True
+    """
+    return min(cpu_count(), _MOST_THREADS)
 
 
 @contextmanager
@@ -64,7 +91,7 @@ def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -
 
     Args:
         path: A local file.
-        threads: Decoder threads; None or 0 lets the decoder choose.
+        threads: Decoder threads; None or 0 takes one for each processor.
         brief: Whether the headers will do where they usually tell all: how pixels are stored may be unknown
             then, and sizes are those that the container states.
 
@@ -77,20 +104,24 @@ def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -
     try:
         with _opened(file, brief=brief and path.suffix.lower() in _BRIEF_ENDINGS) as container:
             stream = _best_stream(container, name)
-            decoder = _decoder(stream)
-            decoder.thread_type = "NONE" if threads == 1 else "AUTO"
-            decoder.thread_count = threads or 0
-            yield OpenVideo(container, stream, decoder)
+            video = OpenVideo(path, container, stream, _decoder(stream), threads or default_threads())
+            video.share(video.threads)
+            yield video
     except MediaError:
         raise
     except (av.error.FFmpegError, OSError, EOFError) as error:
         raise _translated(error, name, file) from error
 
 
+def decodes_on_hardware() -> bool:
+    """Whether it was asked for that an accelerator decodes."""
+    return os.environ.get(HARDWARE_DECODING, "0") == "1"
+
+
 def _opened(file: MediaFile, *, brief: bool) -> "InputContainer":
     """Open a container; with a decoder of the accelerator where one is wanted and can be had."""
     options = _OPEN_OPTIONS | ({"protocol_whitelist": "file,subfile"} if file.inside else {})
-    if os.environ.get(HARDWARE_DECODING, "0") == "1":
+    if decodes_on_hardware():
         with suppress(av.error.FFmpegError, OSError, NotImplementedError, ValueError):
             accelerator = HWAccel("cuda", allow_software_fallback=True)
             return av.open(file.address, options=options, metadata_errors="replace", hwaccel=accelerator)

@@ -18,19 +18,19 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import ClipDecodeError, InvalidParameterError
-from workbench.media.container import OpenVideo, open_video
+from workbench.media.container import open_video
 from workbench.media.files import media_file
 from workbench.media.frames import Frames, MediaInfo
 from workbench.media.images import shrunk
+from workbench.media.lengths import length_s
 from workbench.media.names import display_name
 from workbench.media.orientation import may_be_turned, rotation_degrees
 from workbench.media.packets import FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
 from workbench.media.sampling import frame_times, rate_times
-from workbench.media.spans import frames_of_spans
+from workbench.media.spans import frames_of_film, frames_of_spans
 
 _SMALL_FILE_BYTES = 2 << 20
-_LONGEST_BELIEVED_S = 4 * 3600.0  # a longer one is checked: damaged headers state years
 _SEEK_FROM_S = 10.0
 _JITTER_S = 0.002  # containers round time stamps to milliseconds
 
@@ -71,7 +71,7 @@ def probe(path: Path | str) -> MediaInfo:
             "pixel_format": context.pix_fmt or "",
             "num_video_streams": len(video.container.streams.video),
         }
-        duration_s = _duration_s(video)
+        duration_s = length_s(video)
     rotation = rotation_degrees(_first_matrix(path)) if may_be_turned(path) else 0
     if rotation in {90, 270}:
         width, height = height, width
@@ -128,7 +128,9 @@ def sample_frames(path: Path | str, num_frames: int, *, threads: int | None = No
         >>> sample_frames(sample_clips()[0].path, 3).times_s.round(2).tolist()
         [0.25, 0.75, 1.25]
     """
-    return frames_at(path, frame_times(0.0, _length_s(path), num_frames), threads=threads)
+    return next(
+        frames_of_film(path, lambda length_s: [frame_times(0.0, length_s, num_frames)], threads=threads)
+    )
 
 
 def sample_rates(
@@ -157,11 +159,13 @@ def sample_rates(
         {2: 2, 8: 8}
     """
     rates = list(dict.fromkeys(rates_fps))
-    stop_s = _length_s(path) if stop_s is None else stop_s
-    spans = [rate_times(start_s, stop_s, rate) for rate in rates]
-    if not spans:
+    if not rates:
         raise InvalidParameterError("No rate was given.", next_step="Name one or more, such as [1, 4].")
-    return dict(zip(rates, frames_of_spans(path, spans, threads=None), strict=True))
+
+    def spans(length_s: float) -> list[np.ndarray]:
+        return [rate_times(start_s, length_s if stop_s is None else stop_s, rate) for rate in rates]
+
+    return dict(zip(rates, frames_of_film(path, spans, threads=None), strict=True))
 
 
 def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
@@ -260,33 +264,3 @@ def _first_matrix(path: Path) -> tuple[int, ...] | None:
         for _, frame in FrameReader(video, PacketReader(video)):
             return display_matrix(frame)
     return None
-
-
-def _length_s(path: Path | str) -> float:
-    """Return the length of a video in seconds, as `probe` does, in less time."""
-    with open_video(Path(path), threads=1, brief=True) as video:
-        return _duration_s(video)
-
-
-def _duration_s(video: OpenVideo) -> float:
-    """Return the length from the headers, else from the time stamps of the last packets."""
-    stream = video.stream
-    stated_s = (video.container.duration or 0) / 1_000_000
-    if stream.duration and stream.duration > 0 and stream.time_base:
-        stated_s = float(stream.duration * stream.time_base)
-        if stated_s <= _LONGEST_BELIEVED_S:
-            return stated_s
-    reader = PacketReader(video)
-    if stated_s and video.container.size > _SMALL_FILE_BYTES:
-        reader.seek(stated_s)
-    rate = stream.average_rate or stream.guessed_rate or 25
-    step_s = 1 / float(rate)
-    tick_s = float(reader.time_base)
-    stops = [
-        reader.seconds(packet.pts) + (packet.duration * tick_s if packet.duration else step_s)
-        for packet in reader
-        if packet.pts is not None
-    ]
-    if not stops and not stated_s:
-        raise ClipDecodeError("No pictures: the file holds no packet of its video stream.")
-    return max(stops, default=stated_s)

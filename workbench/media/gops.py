@@ -178,10 +178,10 @@ def _nal_units(packet: "bytes | memoryview", extradata: bytes) -> Iterator[bytes
     if extradata[:1] == b"\x01" and len(extradata) > 4:
         length_size, place, end = (extradata[4] & 3) + 1, 0, len(packet)
         while place + length_size < end:
-            size = int.from_bytes(packet[place : place + length_size], "big")
-            place += length_size
+            head = bytes(packet[place : place + length_size + 64])  # one copy: this is asked of every packet
+            size = int.from_bytes(head[:length_size], "big")
             if size:
-                yield bytes(packet[place : place + min(size, 64)])
-            place += size
+                yield head[length_size : length_size + size]
+            place += length_size + size
     else:
         yield from (unit[:64] for unit in bytes(packet).split(b"\x00\x00\x01")[1:] if unit)

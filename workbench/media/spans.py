@@ -1,7 +1,7 @@
 """Frames of one or many spans of a video in one pass: the fast way first, then the sure one."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ import numpy as np
 from workbench.errors import ClipDecodeError, InvalidClipError
 from workbench.media.container import open_video
 from workbench.media.frames import Frames
+from workbench.media.lengths import length_of_file, stated_length_s
 from workbench.media.names import display_name
 from workbench.media.onepass import decode_fast
 from workbench.media.packets import (
@@ -53,6 +54,36 @@ def frames_of_spans(
         [2, 3]
     """
     return _in_order(Path(path), deque(map(_checked, spans)), threads)
+
+
+def frames_of_film(
+    path: Path | str, spans: Callable[[float], Sequence[np.ndarray]], *, threads: int | None = 1
+) -> Iterator[Frames]:
+    """Decode the frames of spans that depend on how long a video is, opening it once where that can be done.
+
+    Args:
+        path: A local video file.
+        spans: Gives the moments of each span, as for `frames_of_spans`, for a length in seconds.
+        threads: Decoder threads, as for `frames_at`.
+
+    Yields:
+        The frames of each span.
+
+    Raises:
+        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
+        InvalidClipError: As `frames_of_spans`.
+    """
+    path = Path(path)
+    left: deque[np.ndarray] | None = None
+    with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
+        length_s = stated_length_s(video)
+        if length_s is not None:
+            left = deque(map(_checked, spans(length_s)))
+            yield from _answers(left, decode_fast(video, np.concatenate(left)))
+    if left is None:
+        yield from frames_of_spans(path, spans(length_of_file(path)), threads=threads)
+    elif left:
+        yield from decode_from_start(path, left)
 
 
 def _checked(times_s: Sequence[float] | np.ndarray) -> np.ndarray:

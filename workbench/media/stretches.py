@@ -3,7 +3,7 @@
 A stretch ends where the next key frame to start from begins, so that no packet is in two of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,16 +37,34 @@ class Stretch:
     leads_on: bool = False
 
 
+def neighbourhoods(reader: PacketReader, ticks: Iterable[int], gap_s: float) -> list[list[int]]:
+    """Group moments that lie close together, increasing.
+
+    Args:
+        reader: What the first packets of the film said.
+        ticks: The moments, as time stamps.
+        gap_s: Moments further apart than this are in different groups.
+    """
+    gap = int(gap_s / reader.time_base)
+    groups: list[list[int]] = []
+    for tick in sorted(set(ticks)):
+        if groups and tick - groups[-1][-1] <= gap:
+            groups[-1].append(tick)
+        else:
+            groups.append([tick])
+    return groups
+
+
 def stretches(
-    video: "OpenVideo", reader: PacketReader, wanted: Sequence[int], length_s: float
+    video: "OpenVideo", reader: PacketReader, groups: Iterable[list[int]], length_s: float
 ) -> Iterator[Stretch]:
     """Read what holds the frames on screen at some moments of a film, in order.
 
     Args:
         video: An open video.
         reader: What its first packets said.
-        wanted: The moments, as time stamps.
-        length_s: Moments further apart than this are reached by seeking. A stretch is about as long.
+        groups: The moments, as time stamps; each group is reached by seeking.
+        length_s: A stretch is about as long.
 
     Yields:
         Stretches that together hold every wanted frame and each packet once between two seeks.
@@ -57,19 +75,8 @@ def stretches(
     if not video.stream.duration and not video.container.duration:
         raise StrangeFileError("no length is stated, so the end cannot be found by seeking")
     length = int(length_s / reader.time_base)
-    for group in _grouped(sorted(set(wanted)), length):
+    for group in groups:
         yield from _Reading(video, reader, group[0], length).stretches(group)
-
-
-def _grouped(ticks: Sequence[int], gap: int) -> list[list[int]]:
-    """Cut increasing ticks where they are more than a gap apart."""
-    groups: list[list[int]] = []
-    for tick in ticks:
-        if groups and tick - groups[-1][-1] <= gap:
-            groups[-1].append(tick)
-        else:
-            groups.append([tick])
-    return groups
 
 
 class _Reading:

@@ -22,7 +22,7 @@ from workbench.errors import (
     SourceNotFoundError,
     UnsupportedMediaError,
 )
-from workbench.media import decode
+from workbench.media import onepass, spans
 from workbench.media.decode import (
     frames_at,
     pictures_between,
@@ -32,7 +32,6 @@ from workbench.media.decode import (
     sample_rates,
 )
 from workbench.media.pixels import PictureMaker
-from workbench.media.spans import frames_of_spans
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -190,9 +189,7 @@ def test_frames_at__name_that_is_not_utf_8(ramp: Path, tmp_path: Path) -> None:
 
 def test_sample_rates__in_one_pass(ramp: Path, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(
-        decode, "frames_of_spans", lambda *given, **more: asked.append(1) or frames_of_spans(*given, **more)
-    )
+    monkeypatch.setattr(spans, "decode_fast", lambda *given: asked.append(1) or onepass.decode_fast(*given))
     sampled = sample_rates(ramp, [1, 2.5, 100, 1], 0.55, 2.5)
     assert asked == [1]
     assert list(sampled) == [1, 2.5, 100]
