@@ -6,6 +6,7 @@ Clips are made here. All take turns within a round; times are medians over the r
 is the fastest one in its best setting. Frames of ours are compared with a decode of every frame.
 Exit code 1 when a frame differs, when the geometric mean of the ratios to the best peer is above 0.75 or one
 above 1.05, or when two workers over many clips are below 1.35 times the best peer or 1.8 times one worker.
+Where two processes that share nothing do not reach 1.8 either, the machine does not, and theirs is the limit.
 """
 
 import argparse
@@ -15,10 +16,11 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -207,31 +209,48 @@ def many_clips(paths: list[Path], peers: dict[str, Sample], rounds: int) -> bool
     work = paths * 4
     ways = {"workbench": ours, **peers}
     ways.pop("PyAV loop")
-    jobs = {
+    jobs: dict[tuple[str, int], Callable[[], None]] = {
         (name, workers): partial(in_threads, partial(sample, threads=1), work, workers)
         for name, sample in ways.items()
         for workers in (1, 2)
         if all(can(partial(sample, threads=1), path) for path in paths)
     }
-    pace = {
-        way: len(work) / statistics.median(spent)
-        for way, spent in interleaved(jobs, max(rounds // 2, 2)).items()
-    }
-    for name in {name: None for name, _ in pace}:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(2, spawn) as two:
+        for workers, pool in ((1, one), (2, two)):
+            jobs["processes", workers] = partial(in_processes, pool, work)
+        spent = interleaved(jobs, rounds)
+    pace = {way: len(work) / statistics.median(seconds) for way, seconds in spent.items()}
+    names = list({name: None for name, _ in pace if name != "processes"})
+    for name in names:
         print(f"{name:26}{pace[name, 1]:6.1f} clips/s with 1 worker, {pace[name, 2]:6.1f} with 2")
-    best = max((pace[way] for way in pace if way[1] == 2 and way[0] != "workbench"), default=0.0)
-    gain, scaling = pace["workbench", 2] / best if best else 0.0, pace["workbench", 2] / pace["workbench", 1]
+    best = max((pace[name, 2] for name in names if name != "workbench"), default=0.0)
+    gain = pace["workbench", 2] / best if best else 0.0
+    scaling, possible = (pace[name, 2] / pace[name, 1] for name in ("workbench", "processes"))
     print(
-        f"many clips: {gain:.2f} times the best peer (at least 1.35), "
-        f"1 to 2 workers {scaling:.2f} (at least 1.8)"
+        f"many clips: {gain:.2f} times the best peer (at least 1.35), 1 to 2 workers {scaling:.2f} "
+        f"(at least 1.8, or what two processes of ours that share nothing reach here: {possible:.2f})"
     )
-    return gain >= 1.35 and scaling >= 1.8
+    return gain >= 1.35 and scaling >= min(1.8, possible)
 
 
 def in_threads(sample: Callable[[Path], np.ndarray], paths: list[Path], workers: int) -> None:
     """Sample clips in threads of this process."""
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(sample, paths))
+
+
+def in_processes(pool: ProcessPoolExecutor, paths: list[Path]) -> None:
+    """Sample clips in processes, which are there already."""
+    list(pool.map(alone, paths))
+
+
+def alone(path: Path) -> int:
+    """Sample one clip in a process with one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    return len(ours(path, threads=1))
 
 
 def interleaved(
