@@ -174,7 +174,9 @@ def one_clip(paths: dict[str, Path], peers: dict[str, Sample], rounds: int) -> b
     """Time each clip alone."""
     ways = {("workbench", 0): partial(ours, threads=0)}
     ways |= {
-        (name, threads): partial(peer, threads=threads) for name, peer in peers.items() for threads in (0, 1)
+        (name, threads): partial(peer, threads=threads)
+        for name, peer in peers.items()
+        for threads in ((0,) if name == "OpenCV" else (0, 1))  # OpenCV chooses by itself
     }
     ratios = []
     print(f"{'one clip, ms':26}{'ours':>7}{'best':>8}  ratio (lowest to highest)  best peer")

@@ -69,6 +69,7 @@ class EmbedRun:
         self._store = store
         self._sizer = sizer
         self._workers = workers
+        self._decoder_threads = 1
         self._stop = stop
         self._on_change = on_change
         self._at_end = at_end
@@ -97,6 +98,8 @@ class EmbedRun:
     def _work(self) -> None:
         """Do it."""
         missing = self._reuse()
+        # A lone clip takes the threads that other clips do not need.
+        self._decoder_threads = max(self._workers // max(len(missing), 1), 1)
         outcomes = run_batches(
             self._units(missing),
             self._prepare,
@@ -173,7 +176,7 @@ class EmbedRun:
     def _decoded(self, clips: "Sequence[Clip]") -> "Generator[Frames]":
         """Decode the frames of each clip: several are spans of one film and take one pass."""
         if len(clips) == 1:
-            yield clips[0].frames(self._num_frames)
+            yield clips[0].frames(self._num_frames, threads=self._decoder_threads)
             return
         from workbench.media.spans import frames_of_spans
 

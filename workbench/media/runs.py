@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from workbench.media.container import OpenVideo
 
+_NEW_SETTINGS = frozenset({"new_extradata", "param_change"})
+
 
 @dataclass(frozen=True)
 class Run:
@@ -107,6 +109,7 @@ class Feeder:
         self._extradata = video.stream.codec_context.extradata
         self._left: dict[int, Sequence[int]] = {}  # time stamps of frames that have not come out yet
         self._is_fed = False
+        self._left_out = ""
 
     def feed(self, run: Run) -> "Iterator[tuple[VideoFrame, Sequence[int]]]":
         """Yield frames that come out, of this run or the one before, with the moments they are on screen at.
@@ -121,8 +124,7 @@ class Feeder:
         for packet in run.packets:
             if skips and packet.pts not in run.wanted and self._is_unreferenced(packet):
                 continue
-            if self._codec in SKIPPABLE_CODECS:
-                self._decoder.skip_frame = "DEFAULT" if packet.pts in run.wanted else "NONREF"
+            self._leave_out(nothing=packet.pts in run.wanted)
             self._is_fed = True
             yield from self._pick(self._decoder.decode(packet))
 
@@ -135,6 +137,12 @@ class Feeder:
         yield from self._drain()
         if self._left:
             raise StrangeFileError("some packets gave no frame")
+
+    def _leave_out(self, *, nothing: bool) -> None:
+        """Tell the decoder what to leave out of what comes next: nothing, or what nothing refers to."""
+        left_out = "DEFAULT" if nothing or self._codec not in SKIPPABLE_CODECS else "NONREF"
+        if left_out != self._left_out:
+            self._decoder.skip_frame = self._left_out = left_out
 
     def _is_unreferenced(self, packet: "Packet") -> bool:
         """Whether the decoder would leave a packet out: it costs less not to hand it over."""
@@ -171,4 +179,4 @@ def _ticks_by_frame(part: Stretch) -> dict[int, list[int]]:
 
 def _changes_decoder(packet: "Packet") -> bool:
     """Tell whether a packet is damaged or carries new decoder settings: neither may be jumped over."""
-    return packet.is_corrupt or packet.has_sidedata("new_extradata") or packet.has_sidedata("param_change")
+    return packet.is_corrupt or any(side.data_type in _NEW_SETTINGS for side in packet.iter_sidedata())

@@ -43,11 +43,13 @@ class DecodeStage(ProcessingStage[Task, Task]):
         Returns:
             The same task.
         """
+        items = good_items(task)
+        threads = max(self._threads // max(len(items), 1), 1)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="workbench-decode") as pool:
-            list(pool.map(self._decode, good_items(task)))
+            list(pool.map(lambda item: self._decode(item, threads), items))
         return task
 
-    def _decode(self, item: ImageObject | VideoObject) -> None:
+    def _decode(self, item: ImageObject | VideoObject, threads: int) -> None:
         """Decode one item, or note on it why that cannot be done."""
         clip = item.metadata.get("clip")
         if clip is None:
@@ -55,7 +57,7 @@ class DecodeStage(ProcessingStage[Task, Task]):
                 f"Stage {self.name!r} needs items that ReadClipsStage listed; {item!r} has no clip."
             )
         try:
-            frames = clip.frames(self.num_frames)
+            frames = clip.frames(self.num_frames, threads=threads)
         except (MediaError, InvalidClipError, OSError) as error:
             item.errors["decode"] = str(error)
             return

@@ -39,7 +39,7 @@ class FakeClip:
             raise self.error
         return f"picture of {self.key}".encode()
 
-    def frames(self, num_frames: int) -> Frames:
+    def frames(self, num_frames: int, *, threads: int = 1) -> Frames:
         self.calls["frames"] += 1
         if self.gate is not None:
             self.gate.wait(60)

@@ -107,7 +107,7 @@ def test_embed__an_image_model_that_only_looks_like_one_is_pooled_over_frames():
             return np.stack([bright, 1 - bright], axis=1)
 
     class HalfDark(FakeClip):
-        def frames(self, num_frames):
+        def frames(self, num_frames, *, threads):
             pixels = moving_clip("white", "right")
             pixels[2:] = 0
             return SimpleNamespace(data=pixels)
@@ -207,6 +207,18 @@ def test_embed__an_unversioned_model_reuses_only_what_it_made_itself():
     embed(model, clips, store=store)
     assert embed(model, clips, store=store).stats.reused == 3
     assert embed(Cell(), clips, store=store).stats.reused == 0
+
+
+def test_embed__a_lone_clip_takes_the_threads_that_others_do_not_need():
+    class Watched(FakeClip):
+        def frames(self, num_frames, *, threads):
+            asked.append(threads)
+            return super().frames(num_frames)
+
+    for count, workers, expected in ((1, 4, 4), (2, 4, 2), (3, 4, 1), (8, 4, 1)):
+        asked = []
+        embed(MeanColorModel(), [Watched(str(n), "white") for n in range(count)], workers=workers)
+        assert asked == [expected] * count
 
 
 def test_embed__frames_are_counted():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import StageError
+from workbench.media.frames import Frames
 from workbench.media.samples import sample_clips
 from workbench.media.sampling import frame_indices
 from workbench.stages import (
@@ -12,9 +13,11 @@ from workbench.stages import (
     ImageObject,
     Pipeline,
     ReadClipsStage,
+    Resources,
     SampleStage,
     VideoBatch,
     VideoObject,
+    WorkerMetadata,
 )
 
 
@@ -25,6 +28,22 @@ def run(*stages):
 def test_decode__items_that_nobody_listed_are_a_mistake():
     with pytest.raises(StageError, match="ReadClipsStage"):
         DecodeStage().process(VideoBatch(data=[VideoObject()]))
+
+
+def test_decode__a_lone_clip_takes_all_threads_of_its_worker(monkeypatch):
+    asked = []
+
+    def watched(clip, num_frames, *, threads):
+        asked.append(threads)
+        return Frames(np.zeros((num_frames, 2, 2, 3), np.uint8), np.arange(num_frames, dtype=float))
+
+    clip = sample_clips()[0]
+    monkeypatch.setattr(type(clip), "frames", watched)
+    stage = DecodeStage()
+    stage.setup(WorkerMetadata("one", Resources(cpus=4)))
+    for count in (1, 2, 6):
+        stage.process(VideoBatch(data=[VideoObject(metadata={"clip": clip}) for _ in range(count)]))
+    assert asked == [4] + [2] * 2 + [1] * 6
 
 
 def test_sample__keeps_the_middles_of_equal_parts():
