@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from natsort import natsorted
 
-from models.errors import InvalidParameterError
 from workbench.errors import ShardError, SourceNotFoundError
 from workbench.files import write_atomically
 from workbench.media.names import display_name
 from workbench.media.shards import ShardProblem, read_shard
 from workbench.stages.reshard import Layout, write_shards
-from workbench.stages.shard_metadata import read_metadata
+from workbench.stages.shard_metadata import check_columns, read_metadata
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,9 +188,5 @@ def _selected(table: "pd.DataFrame", id_col: str, columns: Sequence[str] | None)
     """Keep some columns."""
     if columns is None:
         return table
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise InvalidParameterError(
-            f"There is no column {', '.join(missing)}; there are {', '.join(map(str, table.columns))}."
-        )
+    check_columns(table, columns)
     return table[list(dict.fromkeys([id_col, *columns]))]

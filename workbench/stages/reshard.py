@@ -13,7 +13,7 @@ from workbench.errors import ShardError
 from workbench.files import write_atomically, write_file
 from workbench.media.names import display_name
 from workbench.media.shards import ShardProblem, ShardSample, add_part, read_shard
-from workbench.stages.shard_metadata import stated_id, statement
+from workbench.stages.shard_metadata import check_columns, stated_id, statement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,10 +127,7 @@ def _mask(table: "pd.DataFrame", filter_column: str | None) -> list[bool]:
     """Which rows are kept."""
     if filter_column is None:
         return [True] * len(table)
-    if filter_column not in table.columns:
-        raise InvalidParameterError(
-            f"There is no column {filter_column!r}; there are {', '.join(map(str, table.columns))}."
-        )
+    check_columns(table, [filter_column])
     values = table[filter_column]
     if values.dtype.kind != "b" or values.isna().any():
         raise InvalidParameterError(

@@ -1,9 +1,11 @@
 """What stands beside the samples of a shard: a Parquet file, read within bounds, and the ids they state."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.errors import InvalidParameterError
 from workbench.bounded_parquet import TooLargeError, read_bounded
 from workbench.errors import EmbeddingsFileError, WorkbenchError
 from workbench.media.shards import ShardSample
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-__all__ = ["MAX_TABLE_BYTES", "read_metadata", "stated_id", "statement"]
+__all__ = ["MAX_TABLE_BYTES", "check_columns", "read_metadata", "stated_id", "statement"]
 
 MAX_TABLE_BYTES = 2**30
 MAX_ROWS = 4_000_000
@@ -52,6 +54,20 @@ def read_metadata(path: Path, id_col: str) -> "pd.DataFrame":
         ) from error
     except Exception as error:  # whatever a damaged file makes the reader raise
         raise EmbeddingsFileError(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def check_columns(table: "pd.DataFrame", names: Iterable[str]) -> None:
+    """Refuse columns that a table does not have.
+
+    Raises:
+        InvalidParameterError: With those that it has.
+    """
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InvalidParameterError(
+            f"There is no column {', '.join(map(repr, missing))}; "
+            f"there are {', '.join(map(str, table.columns))}."
+        )
 
 
 def statement(sample: ShardSample) -> dict[str, Any]:

@@ -65,15 +65,23 @@ class SearchResult(Sequence[Hit]):
         space: The space that was searched.
         searched: How many rows were compared.
         by_index: The index that was asked, with its measured recall; None for an exact search.
+        filtered: Whether a filter was applied to what the index found: its recall was measured without one.
     """
 
     def __init__(
-        self, hits: Sequence[Hit], space: EmbeddingSpace, searched: int, by_index: "IndexReport | None" = None
+        self,
+        hits: Sequence[Hit],
+        space: EmbeddingSpace,
+        searched: int,
+        by_index: "IndexReport | None" = None,
+        *,
+        filtered: bool = False,
     ) -> None:
         self.hits = list(hits)
         self.space = space
         self.searched = searched
         self.by_index = by_index
+        self.filtered = filtered
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -96,9 +104,11 @@ class SearchResult(Sequence[Hit]):
     @property
     def caption(self) -> str:
         """How many clips were found among how many, and what an index may have missed."""
-        index = self.by_index
-        missed = f"; by an index that finds {100 * index.recall:.1f} % of them" if index is not None else ""
-        return f"{len(self)} of {self.searched:,} clips{missed}"
+        found = f"{len(self)} of {self.searched:,} clips"
+        if self.by_index is None:
+            return found
+        condition = " without a filter" if self.filtered else ""
+        return f"{found}; by an index that finds {100 * self.by_index.recall:.1f} % of them{condition}"
 
     def _repr_html_(self) -> str:
         from workbench.reprs import search_html

@@ -137,7 +137,8 @@ def indexed_hits(
     if filtered and len(kept) < k:
         return None
     hits = _hits(snapshot, kept[:k], [found[one][1] for one in rank.take(kept[:k]).to_pylist()])
-    return SearchResult(hits, space, int(mask.sum()) if mask is not None else len(snapshot.vectors), report)
+    searched = int(mask.sum()) if mask is not None else len(snapshot.vectors)
+    return SearchResult(hits, space, searched, report, filtered=filtered)
 
 
 def _hits(snapshot: "Snapshot", places: Any, scores: Any) -> list[Hit]:

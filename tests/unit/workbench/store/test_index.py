@@ -66,6 +66,7 @@ def test_search__by_index_filters_what_it_finds(indexed, rows):
     exact = store.search(vector=rows[0], where="id.str.endswith('3')", k=5)
     found = store.search(vector=rows[0], where="id.str.endswith('3')", k=5, index=True)
     assert found.by_index == report
+    assert found.caption.endswith("of them without a filter")
     assert found.searched == exact.searched < len(rows)
     assert len({hit.id for hit in found} & {hit.id for hit in exact}) >= 4
     scores = [hit.score for hit in found]
