@@ -5,15 +5,16 @@ from the start of the file. Arithmetic on time stamps; nothing is decoded here.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
+from workbench.media.nals import nal_units
+
 # Codecs whose non-reference frames are referenced by nothing at all, so that leaving them out
-# changes no other frame. HEVC is not among them: higher sub-layers may refer to such frames.
+# changes no other frame. HEVC is not among them: higher sub-layers may refer to such frames (see spare.py).
 SKIPPABLE_CODECS = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
 # Every key frame of these resets the decoder completely.
 _SELF_CONTAINED_CODECS = frozenset({"vp8", "vp9", "mjpeg", "prores", "dnxhd"})
-_SLICE, _ASIDES = 1, {6, 9, 12}  # units of H.264: messages, delimiters and filling change no picture
 _MAX_REORDER = 64  # packets; more than any codec's reordering, less than a jump in time stamps
 
 
@@ -109,27 +110,6 @@ def entry_kind(codec: str, packet: bytes, extradata: bytes | None) -> Entry:
     return Entry.AFTER_FLUSH
 
 
-def is_unreferenced(packet: "bytes | memoryview", extradata: bytes | None) -> bool:
-    r"""Tell whether an H.264 packet holds one picture that no other refers to, and nothing else that counts.
-
-    Args:
-        packet: The packet.
-        extradata: The codec's header from the container.
-
-    Example:
-        >>> is_unreferenced(b"\x00\x00\x01\x01", None), is_unreferenced(b"\x00\x00\x01\x41", None)
-        (True, False)
-    """
-    slices = 0
-    for unit in _nal_units(packet, extradata or b""):
-        kind = unit[0] & 31
-        if kind == _SLICE and not unit[0] >> 5 & 3:
-            slices += 1
-        elif kind not in _ASIDES:
-            return False
-    return slices > 0
-
-
 def _entry_place(
     ticks: Sequence[int], key_places: Sequence[int], place: int, entry: Callable[[int], Entry]
 ) -> int:
@@ -144,7 +124,7 @@ def _entry_place(
 def _h264_entry(packet: bytes, extradata: bytes) -> Entry:
     """IDR is clean; a recovery point at once is exact after a flush; gradual refresh is not."""
     verdict = Entry.UNUSABLE
-    for unit in _nal_units(packet, extradata):
+    for unit in nal_units("h264", packet, extradata):
         kind = unit[0] & 31
         if kind == 5:
             return Entry.CLEAN
@@ -171,17 +151,3 @@ def _long_number(message: bytes, place: int) -> tuple[int, int]:
     while place < len(message) and message[place] == 255:
         value, place = value + 255, place + 1
     return value + (message[place] if place < len(message) else 0), place + 1
-
-
-def _nal_units(packet: "bytes | memoryview", extradata: bytes) -> Iterator[bytes]:
-    """Cut a packet into its units, whichever of the two ways it is written (first 64 bytes each)."""
-    if extradata[:1] == b"\x01" and len(extradata) > 4:
-        length_size, place, end = (extradata[4] & 3) + 1, 0, len(packet)
-        while place + length_size < end:
-            head = bytes(packet[place : place + length_size + 64])  # one copy: this is asked of every packet
-            size = int.from_bytes(head[:length_size], "big")
-            if size:
-                yield head[length_size : length_size + size]
-            place += length_size + size
-    else:
-        yield from (unit[:64] for unit in bytes(packet).split(b"\x00\x00\x01")[1:] if unit)

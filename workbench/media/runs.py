@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.media.gops import (
     SKIPPABLE_CODECS,
     Entry,
     entry_kind,
-    is_unreferenced,
     is_well_timed,
     ranges_to_feed,
     shown_tick,
 )
 from workbench.media.packets import StrangeFileError, stamp
+from workbench.media.spare import spare_places
 from workbench.media.stretches import Stretch
 
 if TYPE_CHECKING:
@@ -51,11 +50,6 @@ class Run:
     def stands_alone(self) -> bool:
         """True where any decoder that is empty gives its frames."""
         return not self.follows_on and not self.goes_on
-
-    @property
-    def is_reordered(self) -> bool:
-        """True where some frame is decoded after one that is shown later, as B-frames are."""
-        return any(stamp(one) > stamp(next_) for one, next_ in pairwise(self.packets))
 
 
 def runs_of(video: "OpenVideo", parts: Iterable[Stretch]) -> Iterator[Run]:
@@ -120,9 +114,9 @@ class Feeder:
         if not run.follows_on and run.entry is not Entry.CLEAN:
             yield from self._drain()
         self._left.update(run.wanted)
-        skips = self._codec == "h264" and run.is_reordered
-        for packet in run.packets:
-            if skips and packet.pts not in run.wanted and self._is_unreferenced(packet):
+        spare = spare_places(self._codec, run.packets, self._extradata, is_whole=run.stands_alone)
+        for place, packet in enumerate(run.packets):
+            if place in spare and packet.pts not in run.wanted:
                 continue
             self._leave_out(nothing=packet.pts in run.wanted)
             self._is_fed = True
@@ -143,10 +137,6 @@ class Feeder:
         left_out = "DEFAULT" if nothing or self._codec not in SKIPPABLE_CODECS else "NONREF"
         if left_out != self._left_out:
             self._decoder.skip_frame = self._left_out = left_out
-
-    def _is_unreferenced(self, packet: "Packet") -> bool:
-        """Whether the decoder would leave a packet out: it costs less not to hand it over."""
-        return is_unreferenced(memoryview(packet), self._extradata)
 
     def _drain(self) -> "Iterator[tuple[VideoFrame, Sequence[int]]]":
         """Take what the decoder still holds, and let it forget."""

@@ -31,9 +31,8 @@ def film(tmp_path):
     return write_ramp(tmp_path / "film.mp4", **FILM)
 
 
-@pytest.fixture
-def opened(monkeypatch) -> list[int]:
-    """The threads of each further decoder."""
+def watch_opening(monkeypatch, *modules: str) -> list[int]:
+    """Note the threads with which modules of the media open files."""
     threads_of = []
 
     @contextmanager
@@ -42,8 +41,15 @@ def opened(monkeypatch) -> list[int]:
         with open_video(path, threads, brief=brief) as video:
             yield video
 
-    monkeypatch.setattr(dealing, "open_video", watched)
+    for module in modules:
+        monkeypatch.setattr(f"workbench.media.{module}.open_video", watched)
     return threads_of
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[int]:
+    """The threads of each further decoder."""
+    return watch_opening(monkeypatch, "dealing")
 
 
 @pytest.mark.parametrize("whole_file_bytes", [1 << 25, 1000], ids=["whole", "long"])
@@ -128,15 +134,6 @@ def test_frames_at__damage_before_a_wanted_frame_is_mended_as_in_a_full_decode(t
 
 
 def test_sample_frames__opens_the_file_once(film, monkeypatch) -> None:
-    opens = []
-
-    @contextmanager
-    def watched(path, threads=None, *, brief=False):
-        opens.append(path)
-        with open_video(path, threads, brief=brief) as video:
-            yield video
-
-    for module in ("spans", "lengths", "dealing"):
-        monkeypatch.setattr(f"workbench.media.{module}.open_video", watched)
+    opened = watch_opening(monkeypatch, "spans", "lengths", "dealing")
     assert len(sample_frames(film, 4, threads=1)) == 4
-    assert opens == [film]
+    assert opened == [1]

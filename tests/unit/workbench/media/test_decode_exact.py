@@ -14,6 +14,8 @@ X264 = {"codec": "libx264"}
 VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
 ALTREF = {"auto-alt-ref": "1", "lag-in-frames": "16"}
 X265_OPEN = {"x265-params": "open-gop=1:bframes=3:b-adapt=0:log-level=none"}
+X265_LAYERS = {"x265-params": "temporal-layers=3:b-adapt=0:log-level=none"}
+X265_SLICES = {"x265-params": "slices=2:bframes=4:log-level=none"}
 X264_OPEN = {"x264-params": "open-gop=1:b-adapt=0:scenecut=0"}
 PYRAMID = {"b-pyramid": "normal", "b-adapt": "0", "refs": "4"}
 KINDS = {
@@ -33,6 +35,8 @@ KINDS = {
     "h264-fragmented.mp4": X264 | {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "hevc.mp4": {"codec": "libx265", "gop": 8, "b_frames": 3, "options": {"x265-params": "log-level=none"}},
     "hevc-10-bit.mkv": {"codec": "libx265", "pixel_format": "yuv420p10le", "gop": 8, "options": X265_OPEN},
+    "hevc-layers.mp4": {"codec": "libx265", "gop": 16, "b_frames": 3, "options": X265_LAYERS},
+    "hevc-slices.ts": {"codec": "libx265", "fps": 25, "gop": 16, "options": X265_SLICES},
     "vp9.webm": VP9 | {"gop": 10},
     "vp9-altref.webm": VP9 | {"gop": 15, "options": ALTREF | {"cpu-used": "8"}},
     "vp8.webm": {
@@ -41,6 +45,11 @@ KINDS = {
         "options": ALTREF | {"b": "1M", "cpu-used": "8", "deadline": "realtime"},
     },
     "av1.mp4": {"codec": "libsvtav1", "gop": 16, "options": {"preset": "11"}},
+    "av1-low-delay.mkv": {
+        "codec": "libsvtav1",
+        "gop": 40,
+        "options": {"preset": "11", "svtav1-params": "pred-struct=1"},
+    },
     "mpeg4.avi": {"codec": "mpeg4", "b_frames": 2, "options": {"qscale": "2"}},
     "mpeg2.mpg": {"codec": "mpeg2video", "fps": 25, "b_frames": 2, "gop": 9, "options": {"b": "4M"}},
     "mjpeg.mov": {"codec": "mjpeg", "pixel_format": "yuvj420p"},
@@ -75,7 +84,8 @@ def test_frames_at__equals_a_full_decode(name: str, tmp_path: Path) -> None:
 
 
 FILMS = ["h264-b.mp4", "h264-pyramid.mp4", "h264-open-gop.mp4", "h264-intra-refresh.mp4"]
-FILMS += ["h264.ts", "hevc.mp4", "hevc-10-bit.mkv", "vp9.webm", "vp9-altref.webm", "av1.mp4", "mpeg4.avi"]
+FILMS += ["h264.ts", "hevc.mp4", "hevc-10-bit.mkv", "hevc-layers.mp4", "hevc-slices.ts"]
+FILMS += ["vp9.webm", "vp9-altref.webm", "av1.mp4", "av1-low-delay.mkv", "mpeg4.avi"]
 
 
 @pytest.mark.parametrize("name", FILMS)
