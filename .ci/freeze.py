@@ -5,6 +5,7 @@ from importlib.metadata import distributions
 HEADER = """\
 # The exact versions this release was tested with; `make constraints` rewrites this file from .venv.
 # torch has no local part (+cpu): the same line must find the build that your machine's index serves.
+# jsonschema stays below 4.25: a later one takes seconds to import, in each process of Jupyter and Ray.
 """
 NOT_PINNED = {"embedding-workbench", "pip", "setuptools", "wheel"}
 

@@ -57,12 +57,16 @@ def test_environment__asks_for_the_same_python(project, environment):
     assert Requirement(python).specifier == Requirement(f"python{project['requires-python']}").specifier
 
 
-def test_constraints__pin_what_the_project_requires(project):
-    pins = requirements(
+@pytest.fixture(scope="module")
+def pins():
+    return requirements(
         line
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if line.strip() and not line.lstrip().startswith(("#", "-"))
     )
+
+
+def test_constraints__pin_what_the_project_requires(project, pins):
     wanted = requirements(project["dependencies"])
     missing = [f"{name} is not pinned" for name in wanted if name not in pins]
     outside = [
@@ -72,6 +76,11 @@ def test_constraints__pin_what_the_project_requires(project):
         and not all(specifier.contains(pin.version, prereleases=True) for pin in pins[name][1])
     ]
     fail_with(missing + outside, "Run `make constraints`, or mend constraints.txt.")
+
+
+def test_constraints__nothing_slows_every_start(pins):
+    """From 4.25 on jsonschema imports rfc3987-syntax, which takes seconds: JupyterLab and Ray start late."""
+    assert "rfc3987-syntax" not in pins, "Pin jsonschema below 4.25 and run `make constraints`."
 
 
 def test_requirements__heavy_libraries_with_cuda_builds_stay_out(project):

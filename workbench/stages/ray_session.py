@@ -16,7 +16,7 @@ from workbench.errors import StageError
 __all__ = ["import_ray", "ray_session", "worker_environment"]
 
 _FAREWELL_S = 15.0
-_TRIES = 3  # each takes half a minute when it fails
+_TRIES = 3  # each takes a minute when it fails
 _OBJECT_STORE_BYTES = 512 * 2**20  # parcels are small; what is more goes to the disk
 
 
@@ -32,7 +32,7 @@ def import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     # What Ray will do soon, without its warning.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")  # its 30 s are short on a busy machine
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "60")  # its 30 s are short on a busy machine
     try:
         import ray
         import ray.data
