@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from workbench.media.container import open_video
+from workbench.media.container import decodes_on_hardware, open_video
 from workbench.media.runs import Feeder, Run
 
 if TYPE_CHECKING:
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     _Decoded: TypeAlias = tuple[VideoFrame, Sequence[int]]
 
 _MOST_HELD = 16  # frames that wait for those before them; of 4K they are 200 MB
+_MOST_PIXELS = 8 * 1920 * 1080  # of all pictures that are decoded at a time: each decoder holds ten or more
+
+
+def most_at_once(video: "OpenVideo") -> int:
+    """Choose how many runs of a video to decode at a time: by threads and memory; on an accelerator one."""
+    context = video.stream.codec_context
+    by_memory = _MOST_PIXELS // max(context.width * context.height, 1)
+    return 1 if decodes_on_hardware() else max(min(video.threads, by_memory), 1)
 
 
 def decode_runs(video: "OpenVideo", runs: Iterable[Run], at_once: int) -> "Iterator[_Decoded]":

@@ -89,7 +89,7 @@ def frames_at(
     Args:
         path: A local video file.
         times_s: T moments in seconds from the start of the video, in any order, repeats allowed.
-        threads: Decoder threads: None or 0 lets the decoder choose, 1 is best where several clips
+        threads: Decoder threads: None or 0 takes one for each processor, 1 is best where several clips
             are decoded at once.
 
     Returns:

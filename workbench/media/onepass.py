@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.media.container import decodes_on_hardware
-from workbench.media.dealing import decode_runs
+from workbench.media.dealing import decode_runs, most_at_once
 from workbench.media.packets import PacketReader, Shown, StrangeFileError, shows_by_dts, stamp
 from workbench.media.runs import Run, runs_of
 from workbench.media.stretches import Stretch, neighbourhoods, stretches
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
 WHOLE_FILE_BYTES = 32 << 20  # up to this size all packets are kept while a file is read
 _WINDOW_S = 10.0  # moments closer than this share one seek
-_EVEN = (
-    0.6  # of all packets; a run of more would take longer by itself than all runs in one decoder's threads
-)
+# Of all packets; a run of more would take longer by itself than all runs in the threads of one decoder.
+_EVEN = 0.6
 
 
 def decode_fast(video: "OpenVideo", times_s: np.ndarray) -> Iterator[Shown]:
@@ -57,7 +55,7 @@ def _frames(
     video: "OpenVideo", reader: PacketReader, ticks: list[int]
 ) -> "Iterator[tuple[VideoFrame, Sequence[int]]]":
     """Yield each wanted frame with the moments it is on screen at."""
-    at_once = 1 if decodes_on_hardware() else video.threads
+    at_once = most_at_once(video)
     runs: Iterable[Run]
     if video.container.size <= WHOLE_FILE_BYTES:
         whole = Stretch(list(reader), ticks)

@@ -77,6 +77,15 @@ def test_frames_at__threads_are_shared_among_decoders(film, opened) -> None:
     assert set(opened) == {4}
 
 
+@pytest.mark.parametrize(("threads", "pixels", "expected"), [(8, 3, 3), (2, 3, 2), (8, 0, 1)])
+def test_most_at_once__by_threads_and_memory(threads, pixels, expected, film, monkeypatch) -> None:
+    monkeypatch.setattr(dealing, "_MOST_PIXELS", pixels * 96 * 64)
+    with open_video(film, threads) as video:
+        assert dealing.most_at_once(video) == expected
+        monkeypatch.setenv("EMBEDDING_WORKBENCH_HARDWARE_DECODING", "1")
+        assert dealing.most_at_once(video) == 1
+
+
 def test_frames_at__one_run_that_is_most_of_the_work_keeps_all_threads(film, opened) -> None:
     frames_at(film, [1.15, 6.05], threads=2)
     assert opened == []
