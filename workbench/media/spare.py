@@ -63,12 +63,12 @@ def _spare_hevc(packets: "Sequence[Packet]", extradata: bytes | None) -> set[int
     """Find pictures not for reference in the highest of the sub-layers: higher ones might refer to them."""
     layers = [_hevc_layer(packet, extradata) for packet in packets]
     highest = max(abs(layer) for layer in layers)
-    return {place for place, layer in enumerate(layers) if layer == highest}
+    return {place for place, layer in enumerate(layers) if layer == highest > 0}
 
 
 def _hevc_layer(packet: "Packet", extradata: bytes | None) -> int:
     """The sub-layer of a picture, from 1; negative where it is for reference or something else is there."""
-    layer, is_spare = 1, True
+    layer, is_spare = 0, True
     for unit in nal_units("hevc", memoryview(packet), extradata):
         kind = unit[0] >> 1 & 63
         if kind < _HEVC_SLICES and len(unit) > 1:
