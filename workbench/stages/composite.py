@@ -150,7 +150,6 @@ class EmbedClipsStage(CompositeStage[Task, Task]):
             remove_image_data=self.remove_image_data,
             **self.loading,
         )
-        embed.name = "embed"
         read = ReadClipsStage(self.source, items_per_task=self.items_per_task)
         return [read, DecodeStage(self.num_frames or _frames_of(self.model)), embed]
 

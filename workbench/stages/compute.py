@@ -33,6 +33,8 @@ class EmbedStage(ProcessingStage[Task, Task]):
         backend: What has to run the model, such as "onnx"; "auto" takes what fits the worker best.
     """
 
+    name = "embed"
+
     def __init__(
         self,
         model: Any,
@@ -131,6 +133,8 @@ class TextScoreStage(ProcessingStage[Task, Task]):
         score: Name under which the similarity stands in ``scores``; the text when empty.
     """
 
+    name = "text_score"
+
     def __init__(self, model: Any, text: str, *, at_least: float | None = None, score: str = "") -> None:
         self.model = model
         self.text = text
@@ -181,6 +185,8 @@ class ClassifyStage(ProcessingStage[Task, Task]):
         >>> ClassifyStage("workbench/spriteclip-tiny", ["a star", "a ring"]).name
         'ClassifyStage'
     """
+
+    name = "classify"
 
     def __init__(self, model: Any, labels: Any, *, templates: Any = None) -> None:
         self.model = model

@@ -9,7 +9,7 @@ from workbench.wording import counted, duration_text
 
 __all__ = ["OnDone", "PipelineProgress", "PipelineResult", "StageStats", "TaskFailure"]
 
-_MOST_FAILURES = 20  # in a table
+_MOST_PROBLEMS = 20  # in a table
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,20 @@ class PipelineResult(list[Any]):
         return " · ".join([*parts, *(["stopped early"] if self.stopped else [])])
 
     def _repr_html_(self) -> str:
-        """What each stage took in, gave and cost, as a table."""
+        """What each stage took in, gave and cost, as a table; then what could not be done."""
         rows = [
             (one.name, f"{one.items:,}", f"{one.tasks_in:,} to {one.tasks_out:,}", f"{one.process_s:.2f} s")
             for one in self.stats
         ]
-        rows += [(one.stage, "", f"{one.task} failed", one.error) for one in self.failures[:_MOST_FAILURES]]
-        return html_table(rows, headers=["stage", "items", "tasks", "time"], caption=self.caption)
+        costs = html_table(rows, headers=["stage", "items", "tasks", "time"], caption=self.caption)
+        problems = self._problems()
+        if not problems:
+            return costs
+        more = len(problems) - _MOST_PROBLEMS
+        shown = problems[:_MOST_PROBLEMS] + ([("", f"and {more:,} more")] if more > 0 else [])
+        return costs + html_table(shown, headers=["stage", "what went wrong"])
+
+    def _problems(self) -> list[tuple[str, str]]:
+        """What went wrong, and at which stage: with whole tasks, then with items."""
+        tasks = [(one.stage, f"{one.task}: {one.error}") for one in self.failures]
+        return tasks + [pair for item in self.items for pair in getattr(item, "errors", {}).items()]

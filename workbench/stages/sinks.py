@@ -31,6 +31,8 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
         store: The folder of the store, or an ``EmbeddingStore``.
     """
 
+    name = "write_store"
+
     def __init__(self, store: Any) -> None:
         self.store = store
         self._opened: VectorStore | None = None
@@ -93,6 +95,8 @@ class WriteParquetStage(ProcessingStage[Task, Task]):
         [['a', '{"red": 0.5}']]
     """
 
+    name = "write_parquet"
+
     def __init__(self, folder: Any) -> None:
         self.folder = str(folder)
 
@@ -133,6 +137,8 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
         >>> [sorted(one.parts) for one in read_shard(done._metadata["shards"][0])]
         [['json', 'png']]
     """
+
+    name = "write_webdataset"
 
     def __init__(self, folder: Any, images_per_tar: int = 1000) -> None:
         check_count("images_per_tar", images_per_tar)

@@ -130,9 +130,9 @@ def test_run__stages_with_other_options_are_refused(tmp_path):
 
     assert run().resumed == 0
     assert run(num_workers=2).resumed == 2  # how fast it runs does not matter
-    with pytest.raises(StageError, match=r"at_least of stage 'TextScoreStage' was not set, now it is 0\.5"):
+    with pytest.raises(StageError, match=r"at_least of stage 'text_score' was not set, now it is 0\.5"):
         run(at_least=0.5)
-    with pytest.raises(StageError, match=r"folder of stage 'WriteParquetStage' was .*a.*, now it is .*b"):
+    with pytest.raises(StageError, match=r"folder of stage 'write_parquet' was .*a.*, now it is .*b"):
         run(folder="b")
     assert run(name="other").resumed == 0  # other stages may share the folder
 

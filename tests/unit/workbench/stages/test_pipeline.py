@@ -11,12 +11,15 @@ from workbench.stages import (
     ImageObject,
     InProcessExecutor,
     Pipeline,
+    PipelineResult,
     ProcessingStage,
     ReadClipsStage,
     RegisteredModelEmbedder,
     Resources,
     SampleStage,
     Task,
+    VideoBatch,
+    VideoObject,
     WriteWebDatasetStage,
     processing_stage,
 )
@@ -309,3 +312,12 @@ def test_result__says_what_came_out_and_what_each_stage_cost():
     assert "3 to 2" in html
     assert "ValueError: &lt;b&gt;no&lt;/b&gt;" in html
     assert "<i>" not in html
+
+
+def test_result__shows_what_went_wrong_with_items():
+    bad = [VideoObject(errors={"decode": f"no <b>picture</b> {number}"}) for number in range(23)]
+    html = PipelineResult([VideoBatch(data=[VideoObject(), *bad])])._repr_html_()
+    assert "no &lt;b&gt;picture&lt;/b&gt; 19" in html
+    assert "picture&lt;/b&gt; 20" not in html
+    assert "and 3 more" in html
+    assert "went wrong" not in PipelineResult([VideoBatch(data=[VideoObject()])])._repr_html_()

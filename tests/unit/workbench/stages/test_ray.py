@@ -105,7 +105,7 @@ def test_execute__rows_are_those_of_this_process(cluster):
     rows = [np.stack([item.embedding for item in result.items]) for result in (here, there)]
     assert np.abs(rows[0] - rows[1]).max() < 1e-6
     assert {task.space for task in there} == {task.space for task in here}
-    assert [one.stage_name for one in there[0]._stage_perf] == ["read_clips", "decode", "EmbedStage"]
+    assert [one.stage_name for one in there[0]._stage_perf] == ["read_clips", "decode", "embed"]
     counted = [[(one.name, one.tasks_in, one.tasks_out, one.items) for one in r.stats] for r in (here, there)]
     assert counted[0] == counted[1]
 
