@@ -82,10 +82,10 @@ def segments_of(stages: Iterable[ProcessingStage[Any, Any]]) -> list[Segment]:
         >>> from workbench.stages import DecodeStage, EmbedStage, Resources
         >>> embed = EmbedStage("workbench/spriteclip-tiny")
         >>> [segment.name for segment in segments_of([DecodeStage(), embed])]
-        ['decode + EmbedStage']
+        ['decode + embed']
         >>> on_gpu = embed.with_(resources=Resources(gpus=1))
         >>> [segment.name for segment in segments_of([DecodeStage(), on_gpu])]
-        ['decode', 'EmbedStage']
+        ['decode', 'embed']
     """
     segments: list[Segment] = []
     for stage in stages:

@@ -183,7 +183,7 @@ class ClassifyStage(ProcessingStage[Task, Task]):
 
     Example:
         >>> ClassifyStage("workbench/spriteclip-tiny", ["a star", "a ring"]).name
-        'ClassifyStage'
+        'classify'
     """
 
     name = "classify"
