@@ -67,11 +67,6 @@ class OpenVideo:
         context = self.stream.codec_context
         return context.codec.canonical_name or context.name
 
-    def share(self, threads: int) -> None:
-        """Let the decoder have so many of the threads; before it decodes anything."""
-        self.decoder.thread_type = "NONE" if threads == 1 else "AUTO"
-        self.decoder.thread_count = threads
-
 
 def default_threads() -> int:
     """Choose how many threads decode one film: one for each processor, as far as FFmpeg gains by more.
@@ -104,9 +99,10 @@ def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -
     try:
         with _opened(file, brief=brief and path.suffix.lower() in _BRIEF_ENDINGS) as container:
             stream = _best_stream(container, name)
-            video = OpenVideo(path, container, stream, _decoder(stream), threads or default_threads())
-            video.share(video.threads)
-            yield video
+            decoder, threads = _decoder(stream), threads or default_threads()
+            decoder.thread_type = "NONE" if threads == 1 else "AUTO"
+            decoder.thread_count = threads
+            yield OpenVideo(path, container, stream, decoder, threads)
     except MediaError:
         raise
     except (av.error.FFmpegError, OSError, EOFError) as error:
