@@ -6,7 +6,7 @@ Clips are made here. All take turns within a round; times are medians over the r
 is the fastest one in its best setting. Frames of ours are compared with a decode of every frame.
 Exit code 1 when a frame differs, when the geometric mean of the ratios to the best peer is above 0.75 or one
 above 1.05, or when two workers over many clips are below 1.35 times the best peer or 1.8 times one worker.
-Where two processes that share nothing do not reach 1.8 either, the machine does not, and theirs is the limit.
+How two processes that share nothing scale is printed beside it: what the machine allows.
 """
 
 import argparse
@@ -231,9 +231,9 @@ def many_clips(paths: list[Path], peers: dict[str, Sample], rounds: int) -> bool
     scaling, possible = (pace[name, 2] / pace[name, 1] for name in ("workbench", "processes"))
     print(
         f"many clips: {gain:.2f} times the best peer (at least 1.35), 1 to 2 workers {scaling:.2f} "
-        f"(at least 1.8, or what two processes of ours that share nothing reach here: {possible:.2f})"
+        f"(at least 1.8; two processes of ours that share nothing: {possible:.2f})"
     )
-    return gain >= 1.35 and scaling >= min(1.8, possible)
+    return gain >= 1.35 and scaling >= 1.8
 
 
 def in_threads(sample: Callable[[Path], np.ndarray], paths: list[Path], workers: int) -> None:
