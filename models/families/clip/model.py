@@ -14,6 +14,7 @@ from models.encoders.transformers_loading import (
     read_preprocessing,
 )
 from models.errors import CorruptedModelPackageError
+from models.families.clip.last_layer import ClassTokenLayer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,9 @@ class CLIPEmbedder(DualEncoderModel):
             folder, max_length=text.max_position_embeddings, vocab_size=text.vocab_size
         )
         _check_end_mark(folder, tokenizer, text.eos_token_id)
+        layers = network.vision_model.encoder.layers
+        if layers:
+            layers[-1] = ClassTokenLayer(layers[-1])
         return EncoderParts(
             preprocessing=preprocessing,
             tokenizer=tokenizer,
