@@ -60,7 +60,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         raise PackageNotFoundError(what, next_step="Put the model's files there, or correct the path.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CorruptedModelPackageError(
             f"{path} cannot be read as JSON: {error}.", next_step=_FRESH_COPY
         ) from error

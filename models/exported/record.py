@@ -114,7 +114,7 @@ def read_record(directory: Path, backend: str) -> ExportRecord:
         raise PackageNotFoundError(f"{what}; it is no exported package.", next_step=_AGAIN)
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise _malformed(path, f"it cannot be read as JSON ({error})") from error
     if not isinstance(raw, dict) or raw.pop("schema", None) != _SCHEMA:
         raise _malformed(path, f"it is no JSON object of schema {_SCHEMA}")

@@ -102,7 +102,7 @@ def read_config(directory: Path) -> dict[str, Any] | None:
         return None
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CorruptedModelPackageError(f"{path} cannot be read as JSON ({error}).") from error
     if not isinstance(config, dict):
         raise CorruptedModelPackageError(f"{path} is no JSON object.")

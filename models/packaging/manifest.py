@@ -85,7 +85,7 @@ def read_manifest(directory: Path) -> Manifest:
         )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise _malformed(path, f"it cannot be read as JSON ({error})") from error
     return parse_manifest(raw, path)
 

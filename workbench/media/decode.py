@@ -28,7 +28,7 @@ from workbench.media.orientation import may_be_turned, rotation_degrees
 from workbench.media.packets import FrameReader, PacketReader
 from workbench.media.pixels import PictureMaker, display_matrix
 from workbench.media.sampling import frame_times, rate_times
-from workbench.media.spans import frames_of_film, frames_of_spans
+from workbench.media.spans import frames_of_spans
 
 _SMALL_FILE_BYTES = 2 << 20
 _SEEK_FROM_S = 10.0
@@ -129,7 +129,7 @@ def sample_frames(path: Path | str, num_frames: int, *, threads: int | None = No
         [0.25, 0.75, 1.25]
     """
     return next(
-        frames_of_film(path, lambda length_s: [frame_times(0.0, length_s, num_frames)], threads=threads)
+        frames_of_spans(path, lambda length_s: [frame_times(0.0, length_s, num_frames)], threads=threads)
     )
 
 
@@ -165,7 +165,7 @@ def sample_rates(
     def spans(length_s: float) -> list[np.ndarray]:
         return [rate_times(start_s, length_s if stop_s is None else stop_s, rate) for rate in rates]
 
-    return dict(zip(rates, frames_of_film(path, spans, threads=None), strict=True))
+    return dict(zip(rates, frames_of_spans(path, spans, threads=None), strict=True))
 
 
 def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:

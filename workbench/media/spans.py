@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -24,9 +24,14 @@ from workbench.media.packets import (
 )
 from workbench.media.pixels import PictureMaker, display_matrix
 
+_Moments: TypeAlias = Sequence[float] | np.ndarray
+
 
 def frames_of_spans(
-    path: Path | str, spans: Sequence[Sequence[float] | np.ndarray], *, threads: int | None = 1
+    path: Path | str,
+    spans: Sequence[_Moments] | Callable[[float], Sequence[_Moments]],
+    *,
+    threads: int | None = 1,
 ) -> Iterator[Frames]:
     """Decode the frames of several spans of a video together, each picture at most once.
 
@@ -35,8 +40,9 @@ def frames_of_spans(
 
     Args:
         path: A local video file.
-        spans: For each span its moments in seconds from the start of the video. Spans in the order
-            of the film come out as they are decoded; others wait for those before them.
+        spans: For each span its moments in seconds from the start of the video, or a function that
+            chooses them by the length of the video in seconds. Spans in the order of the film come
+            out as they are decoded; others wait for those before them.
         threads: Decoder threads, as for `frames_at`.
 
     Yields:
@@ -52,54 +58,37 @@ def frames_of_spans(
         >>> path = sample_clips()[0].path
         >>> [len(frames) for frames in frames_of_spans(path, [[0.0, 0.5], [0.25, 0.5, 0.75]])]
         [2, 3]
+        >>> [frames.times_s for frames in frames_of_spans(path, lambda length_s: [[length_s / 2]])]
+        [array([0.75])]
     """
-    return _in_order(Path(path), deque(map(_checked, spans)), threads)
+    return _in_order(Path(path), spans if callable(spans) else _checked(spans), threads)
 
 
-def frames_of_film(
-    path: Path | str, spans: Callable[[float], Sequence[np.ndarray]], *, threads: int | None = 1
+def _checked(spans: Sequence[_Moments]) -> deque[np.ndarray]:
+    """Refuse what is no list of moments."""
+    found: deque[np.ndarray] = deque()
+    for given in spans:
+        times_s = np.asarray(given, dtype=np.float64)
+        if times_s.ndim != 1 or not len(times_s) or np.isnan(times_s).any():
+            raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {given!r}.")
+        found.append(times_s)
+    return found
+
+
+def _in_order(
+    path: Path, spans: deque[np.ndarray] | Callable[[float], Sequence[_Moments]], threads: int | None
 ) -> Iterator[Frames]:
-    """Decode the frames of spans that depend on how long a video is, opening it once where that can be done.
-
-    Args:
-        path: A local video file.
-        spans: Gives the moments of each span, as for `frames_of_spans`, for a length in seconds.
-        threads: Decoder threads, as for `frames_at`.
-
-    Yields:
-        The frames of each span.
-
-    Raises:
-        SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`.
-        InvalidClipError: As `frames_of_spans`.
-    """
-    path = Path(path)
-    left: deque[np.ndarray] | None = None
-    with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
-        length_s = stated_length_s(video)
-        if length_s is not None:
-            left = deque(map(_checked, spans(length_s)))
-            yield from _answers(left, decode_fast(video, np.concatenate(left)))
+    """Take spans off the left as they are done, by one opening of the file as far as the fast way leads."""
+    left = None if callable(spans) else spans
+    if left is None or left:
+        with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
+            if callable(spans) and (length_s := stated_length_s(video)) is not None:
+                left = _checked(spans(length_s))
+            if left:
+                yield from _answers(left, decode_fast(video, np.concatenate(left)))
     if left is None:
         yield from frames_of_spans(path, spans(length_of_file(path)), threads=threads)
     elif left:
-        yield from decode_from_start(path, left)
-
-
-def _checked(times_s: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Refuse what is no list of moments."""
-    times = np.asarray(times_s, dtype=np.float64)
-    if times.ndim != 1 or not len(times) or np.isnan(times).any():
-        raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {times_s!r}.")
-    return times
-
-
-def _in_order(path: Path, left: deque[np.ndarray], threads: int | None) -> Iterator[Frames]:
-    """Take spans off the left as they are done, the fast way as far as it leads."""
-    if left:
-        with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
-            yield from _answers(left, decode_fast(video, np.concatenate(left)))
-    if left:
         yield from decode_from_start(path, left)
 
 

@@ -74,7 +74,7 @@ def statement(sample: ShardSample) -> dict[str, Any]:
     """What the ``.json`` part of a sample states; nothing when it makes no sense."""
     try:
         stated = json.loads(sample.parts.get("json", b"{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return stated if isinstance(stated, dict) else {}
 

@@ -138,7 +138,7 @@ def _describes_towers(path: Path) -> bool:
     """Tell our configuration from another ``config.json`` that a repository may hold."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return path.is_file()  # unreadable: reading it says why
     return isinstance(found, dict) and bool({"vision", "text", "proj_dim"} & found.keys())
 

@@ -66,6 +66,7 @@ def test_read_manifest__missing(tmp_path):
 FILE = GOOD["files"][0]
 MALFORMED = {
     "no json": ("{", "JSON"),
+    "nested without end": ("[" * 100_000, "JSON"),
     "list": ([], "no JSON object"),
     "other schema": ({**GOOD, "schema": 2}, "schema is 2"),
     "no id": ({**GOOD, "model_id": ""}, "'model_id'"),

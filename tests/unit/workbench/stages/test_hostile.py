@@ -56,6 +56,7 @@ def hostile(tmp_path):
     folder.mkdir(parents=True)
     with tarfile.open(folder / "00000.tar", "w") as tar:
         add(tar, "good.jpg", JPEG)
+        add(tar, "good.json", b"[" * 100_000)
         add(tar, "/etc/evil.jpg", JPEG)
         add(tar, "../../evil.jpg", JPEG)
         add(tar, "link.jpg", kind=tarfile.SYMTYPE, link="/etc/passwd")
