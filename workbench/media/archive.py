@@ -15,7 +15,7 @@ from workbench.media.cache import BytesCache
 from workbench.media.files import MediaFile
 from workbench.media.names import display_name, one_line, safe_text
 from workbench.media.outcome import SourceError
-from workbench.media.shards import ShardProblem, checked_members, split_member
+from workbench.media.tars import ShardProblem, checked_members, content_of, split_member
 from workbench.media.walk import IMAGE_ENDINGS, SHARD_ENDING, VIDEO_ENDINGS, Found, Wanted
 
 __all__ = ["find_member", "is_shard", "list_shard"]
@@ -133,19 +133,18 @@ def _members(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str
             f"{display_name(path)} is compressed, so its members cannot be read where they lie.",
             next_step="Unpack it to a plain .tar first; videos and images are compressed already.",
         )
-    for one in checked_members(path, mode="r:"):
+    for one in checked_members(path):
         yield one if isinstance(one, ShardProblem) else (*one, PurePosixPath(one[1].name).as_posix())
 
 
 def _caption(tar: tarfile.TarFile, info: tarfile.TarInfo, suffix: str) -> str:
     """Read a caption from a text or a record; one that makes no sense is none."""
-    stream = tar.extractfile(info)
-    text = stream.read().decode("utf-8", "replace") if stream is not None else ""
+    try:
+        text = content_of(tar, info).decode("utf-8", "replace")
+        record = json.loads(text) if suffix == "json" else None
+    except Exception:  # whatever a damaged archive or record makes its reader raise
+        return ""
     if suffix == "json":
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError):
-            return ""
         fields = record if isinstance(record, dict) else {}
         text = next((fields[name] for name in _CAPTION_NAMES if isinstance(fields.get(name), str)), "")
     return one_line(text)

@@ -10,7 +10,8 @@ from natsort import natsorted
 from workbench.errors import ShardError, SourceNotFoundError
 from workbench.files import write_atomically
 from workbench.media.names import display_name
-from workbench.media.shards import ShardProblem, read_shard
+from workbench.media.shards import read_shard
+from workbench.media.tars import ShardProblem
 from workbench.stages.reshard import Layout, write_shards
 from workbench.stages.shard_metadata import check_columns, read_metadata
 

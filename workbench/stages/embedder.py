@@ -14,7 +14,8 @@ from workbench.engine.adapter import as_array
 from workbench.errors import MediaError, ShardError, UnsupportedMediaError
 from workbench.media.images import decode_image
 from workbench.media.names import display_name
-from workbench.media.shards import ShardProblem, ShardSample, read_shard
+from workbench.media.shards import ShardSample, read_shard
+from workbench.media.tars import ShardProblem
 from workbench.stages.dataset import ImageTextPairDataset
 from workbench.stages.shard_metadata import stated_id
 

@@ -12,7 +12,8 @@ from models.errors import InvalidParameterError
 from workbench.errors import ShardError
 from workbench.files import write_atomically, write_file
 from workbench.media.names import display_name
-from workbench.media.shards import ShardProblem, ShardSample, add_part, read_shard
+from workbench.media.shards import ShardSample, read_shard
+from workbench.media.tars import ShardProblem, add_part
 from workbench.stages.shard_metadata import check_columns, stated_id, statement
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from models.counts import check_count
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
 from workbench.files import write_file
-from workbench.media.shards import add_part
+from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
 from workbench.stages.tasks import ImageObject, Task, content_key
 

@@ -232,7 +232,7 @@ class InternVideo2Config:
         """
         try:
             return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError, RecursionError) as error:  # InvalidParameterError is a ValueError
+        except (OSError, ValueError, AttributeError, RecursionError) as error:  # ours are ValueErrors
             raise CorruptedModelPackageError(
                 f"{path} is no configuration of an InternVideo2 network: {error}",
                 next_step="Put a fresh copy of the package there.",

@@ -8,7 +8,8 @@ import tarfile
 import pytest
 
 from workbench.errors import SourceNotFoundError, UnsupportedMediaError
-from workbench.media.shards import ShardProblem, ShardSample, read_shard
+from workbench.media.shards import ShardSample, read_shard
+from workbench.media.tars import ShardProblem
 
 
 def member(name, content=b"x", *, kind=tarfile.REGTYPE, size=None, link=""):

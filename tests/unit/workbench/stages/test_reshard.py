@@ -8,7 +8,8 @@ import pytest
 
 from models.errors import InvalidParameterError
 from workbench.errors import ShardError
-from workbench.media.shards import add_part, read_shard
+from workbench.media.shards import read_shard
+from workbench.media.tars import add_part
 from workbench.stages import ImageTextPairDataset
 
 COUNT = 25
