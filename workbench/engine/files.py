@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.base import EmbeddingSpace
+from workbench.bounded_npz import load_stored
+from workbench.bounded_parquet import bound_of, read_bounded
 from workbench.engine.embeddings import Embeddings
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
@@ -23,9 +25,10 @@ METADATA_KEY = b"embedding_workbench"
 # What readers raise on damaged and hostile files: bad zip, Parquet or JSON, missing parts, absurd sizes.
 UNREADABLE = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
-    *(OSError, MemoryError, zipfile.BadZipFile, zlib.error),
+    *(OSError, MemoryError, RecursionError, OverflowError, zipfile.BadZipFile, zlib.error),
 )
 FORMATS = (".parquet", ".npz")
+MOST_UNPACKED = 20  # times its size; vectors hardly shrink in a file
 
 
 def save_embeddings(embeddings: Embeddings, path: str | Path) -> Path:
@@ -174,14 +177,14 @@ def _read_parquet(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file, pq.ParquetFile(file) as parquet:
-        text = (parquet.schema_arrow.metadata or {}).get(METADATA_KEY)
-        if text is None:
-            raise ValueError("it has no workbench metadata")
-        kind = parquet.schema_arrow.field("vector").type
-        if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
-            raise ValueError(f"column vector is {kind}")
-        table = parquet.read(columns=["key", "path", "vector"])
+    schema = pq.read_schema(path)
+    text = (schema.metadata or {}).get(METADATA_KEY)
+    if text is None:
+        raise ValueError("it has no workbench metadata")
+    kind = schema.field("vector").type
+    if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
+        raise ValueError(f"column vector is {kind}")
+    table = read_bounded(path, bound_of(path, MOST_UNPACKED), ["key", "path", "vector"])
     if any(table.column(name).null_count for name in table.column_names):
         raise ValueError("it has empty cells")
     dim = json.loads(text)["dim"]
@@ -204,7 +207,7 @@ def _write_npz(embeddings: Embeddings, path: Path) -> None:
 
 def _read_npz(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
     """Read what ``_write_npz`` wrote; pickled objects are refused."""
-    with np.load(path, allow_pickle=False) as file:
+    with load_stored(path) as file:
         text = str(file[METADATA_KEY.decode()])
         return text, file["vectors"], file["keys"].tolist(), file["paths"].tolist()
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.vectors import EmbeddingSpace
-from workbench.bounded_parquet import read_bounded
+from workbench.bounded_npz import load_stored
+from workbench.bounded_parquet import bound_of, read_bounded
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
 from workbench.files import write_file
 from workbench.store.folder import SCHEMA_VERSION
@@ -27,7 +27,7 @@ __all__ = ["FORMATS", "export_space", "import_file"]
 
 FORMATS = (".parquet", ".safetensors", ".npz")
 BATCH_ROWS = 10_000
-LEAST_BOUND_BYTES, MOST_UNPACKED = 2**28, 20  # an export of vectors hardly shrinks in its file
+MOST_UNPACKED = 20  # times its size; an export of vectors hardly shrinks in its file
 _SPACE, _FACTS = "embedding_space", "rows"
 
 
@@ -143,7 +143,7 @@ def _read_parquet(path: Path) -> "tuple[pa.Table, str]":
     if missing:
         raise ValueError(f"it has no column {', '.join(missing)}")
     names = [name for name in row_schema(1).names if name in schema.names]
-    return read_bounded(path, max(LEAST_BOUND_BYTES, MOST_UNPACKED * path.stat().st_size), names), about
+    return read_bounded(path, bound_of(path, MOST_UNPACKED), names), about
 
 
 def _write_safetensors(path: Path, rows: "pa.Table", about: str) -> None:
@@ -174,10 +174,7 @@ def _write_npz(path: Path, rows: "pa.Table", about: str) -> None:
 
 def _read_npz(path: Path) -> "tuple[pa.Table, str]":
     """Read rows and space; nothing in the file is unpickled."""
-    with zipfile.ZipFile(path) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("it is compressed; an export never is, so its size can be trusted")
-    with np.load(path, allow_pickle=False) as file:
+    with load_stored(path) as file:
         names = [name for name in row_schema(1).names if name in file.files]
         return _table(file["vectors"], {name: file[name].tolist() for name in names}), str(file[_SPACE])
 

@@ -143,7 +143,7 @@ def test_import__a_small_parquet_that_unpacks_to_much_is_refused(store, tmp_path
     rows = table.take([0] * 50_000).set_column(0, "id", pa.array(["x" * 2000] * 50_000))
     pq.write_table(rows.replace_schema_metadata(table.schema.metadata), path)
     assert path.stat().st_size < 1 << 20
-    monkeypatch.setattr("workbench.store.exchange.LEAST_BOUND_BYTES", 1 << 25)
+    monkeypatch.setattr("workbench.bounded_parquet.LEAST_BOUND_BYTES", 1 << 25)
     with pytest.raises(EmbeddingsFileError, match="unpacks to"):
         import_file(EmbeddingStore(tmp_path / "other"), path)
 
