@@ -24,8 +24,8 @@ SCHEMA_VERSION = 1
 METADATA_KEY = b"embedding_workbench"
 # What readers raise on damaged and hostile files: bad zip, Parquet or JSON, missing parts, absurd sizes.
 UNREADABLE = (
-    *(ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
-    *(OSError, MemoryError, RecursionError, OverflowError, zipfile.BadZipFile, zlib.error),
+    *(ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(OSError, MemoryError, OverflowError, zipfile.BadZipFile, zlib.error),
 )
 FORMATS = (".parquet", ".npz")
 MOST_UNPACKED = 20  # times its size; vectors hardly shrink in a file
