@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EmbeddingClassifier", "ImageEmbedder", "RegisteredModelEmbedder"]
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+MAX_BATCH_BYTES = 2**29  # of pictures that wait to be embedded; a small file may hold a huge one
 
 
 class EmbeddingClassifier(Protocol):
@@ -155,7 +156,7 @@ class RegisteredModelEmbedder(ImageEmbedder):
 
     Args:
         model: A model's id, a path to its package, or a loaded model.
-        batch_size: Images per model call.
+        batch_size: Images per model call; fewer where they are huge.
         image_embedding_column: The column that gets the vectors.
         id_col: The field of the ``.json`` part that names a sample; a sample without it has its key as id.
         classifiers: Each adds a column of its own, computed from the vectors.
@@ -207,7 +208,7 @@ class RegisteredModelEmbedder(ImageEmbedder):
                 self.skip(tar_path, sample[self.id_col], error.message)
                 continue
             samples.append(sample)
-            if len(images) >= self.batch_size:
+            if len(images) >= self.batch_size or sum(one.nbytes for one in images) > MAX_BATCH_BYTES:
                 yield images, samples
                 images, samples = [], []
         if images:

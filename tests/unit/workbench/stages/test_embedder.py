@@ -153,6 +153,13 @@ def test_registered_model__every_shard_in_batches(write_shard, batch_size):
     assert max(sizes) == min(batch_size, 3)
 
 
+def test_registered_model__huge_pictures_do_not_wait_for_each_other(write_shard, monkeypatch):
+    monkeypatch.setattr("workbench.stages.embedder.MAX_BATCH_BYTES", 1)
+    folder = write_shard([(1, "red"), (2, "green"), (3, "blue")])
+    batches = RegisteredModelEmbedder(MeanColorModel()).load_dataset_shard(str(folder / "00000.tar"))
+    assert [len(images) for images, _ in batches] == [1, 1, 1]
+
+
 def test_registered_model__without_a_parquet_the_keys_are_ids(write_shard):
     folder = write_shard([("7", "blue")], parquet=False)
     embedder = RegisteredModelEmbedder(MeanColorModel(), id_col="key")
