@@ -18,6 +18,7 @@ __all__ = ["MANIFEST_ENDINGS", "read_manifest"]
 
 MAX_LINE_BYTES = 1 << 20
 MAX_JSON_BYTES = 256 << 20
+MAX_COLUMN_BYTES = 1 << 30  # of one row group, unpacked
 MOST_UNPACKED = 100  # times its size; paths and captions shrink well in Parquet
 _COLUMNS = ("path", "start_s", "stop_s", "caption", "text", "key", "id")
 _KEY_CHARS = 300
@@ -182,8 +183,10 @@ def _from_parquet(path: Path) -> Iterator[tuple[int, Any]]:
     from workbench.bounded_parquet import TooLargeError, bound_of, iterate_bounded
 
     try:
-        names = {name.strip().lower(): name for name in pq.read_schema(path).names}
-        _check_columns(path, names)
+        with pq.ParquetFile(path) as file:
+            names = {name.strip().lower(): name for name in file.schema_arrow.names}
+            _check_columns(path, names)
+            _check_size(path, file.metadata)
         columns = [names[name] for name in _COLUMNS if name in names]
         number = 0
         for batch in iterate_bounded(path, bound_of(path, MOST_UNPACKED), columns):
@@ -208,6 +211,19 @@ def _check_columns(path: Path, columns: Iterable[str]) -> None:
             f"{display_name(path)} has no column named path; its columns: {shortened(there, 400)}.",
             next_step="Its first line may be path,start_s,stop_s,caption,key; only path must be there.",
         )
+
+
+def _check_size(path: Path, facts: Any) -> None:
+    """Refuse a table that would not fit into memory piece by piece."""
+    for number in range(facts.num_row_groups):
+        group = facts.row_group(number)
+        columns = (group.column(place) for place in range(group.num_columns))
+        wanted = [one for one in columns if one.path_in_schema.split(".")[0].strip().lower() in _COLUMNS]
+        if sum(one.total_uncompressed_size for one in wanted) > MAX_COLUMN_BYTES:
+            raise UnsupportedMediaError(
+                f"{display_name(path)} has a row group of more than {MAX_COLUMN_BYTES >> 20} MB.",
+                next_step="Write it with smaller row groups.",
+            )
 
 
 def _parsed(text: str) -> Any:

@@ -25,11 +25,12 @@ from workbench.media.packets import (
 from workbench.media.pixels import PictureMaker, display_matrix
 
 _Moments: TypeAlias = Sequence[float] | np.ndarray
+_Choice: TypeAlias = Callable[[float], Sequence[_Moments]]
 
 
 def frames_of_spans(
     path: Path | str,
-    spans: Sequence[_Moments] | Callable[[float], Sequence[_Moments]],
+    spans: Sequence[_Moments] | _Choice,
     *,
     threads: int | None = 1,
 ) -> Iterator[Frames]:
@@ -61,7 +62,9 @@ def frames_of_spans(
         >>> [frames.times_s for frames in frames_of_spans(path, lambda length_s: [[length_s / 2]])]
         [array([0.75])]
     """
-    return _in_order(Path(path), spans if callable(spans) else _checked(spans), threads)
+    if callable(spans):
+        return _in_order(Path(path), None, cast("_Choice", spans), threads)
+    return _in_order(Path(path), _checked(spans), None, threads)
 
 
 def _checked(spans: Sequence[_Moments]) -> deque[np.ndarray]:
@@ -76,18 +79,17 @@ def _checked(spans: Sequence[_Moments]) -> deque[np.ndarray]:
 
 
 def _in_order(
-    path: Path, spans: deque[np.ndarray] | Callable[[float], Sequence[_Moments]], threads: int | None
+    path: Path, left: deque[np.ndarray] | None, choose: _Choice | None, threads: int | None
 ) -> Iterator[Frames]:
     """Take spans off the left as they are done, by one opening of the file as far as the fast way leads."""
-    left = None if callable(spans) else spans
     if left is None or left:
         with suppress(StrangeFileError, ClipDecodeError), open_video(path, threads, brief=True) as video:
-            if callable(spans) and (length_s := stated_length_s(video)) is not None:
-                left = _checked(spans(length_s))
+            if choose and (length_s := stated_length_s(video)) is not None:
+                left = _checked(choose(length_s))
             if left:
                 yield from _answers(left, decode_fast(video, np.concatenate(left)))
-    if left is None:
-        yield from frames_of_spans(path, spans(length_of_file(path)), threads=threads)
+    if choose and left is None:
+        yield from frames_of_spans(path, choose(length_of_file(path)), threads=threads)
     elif left:
         yield from decode_from_start(path, left)
 

@@ -9,11 +9,11 @@ import gzip
 import io
 import lzma
 import tarfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from workbench.errors import UnsupportedMediaError
 from workbench.media.files import check_readable
@@ -80,7 +80,7 @@ def checked_members(
     with _opened(path, shard) as (tar, stream):
         try:
             while (info := tar.next()) is not None:
-                tar.members.clear()  # it would keep every header
+                tar.members.clear()  # ty: ignore[missing-attribute]  (it would keep every header)
                 if info.isdir():
                     continue
                 last, count = shortened(safe_text(info.name), 200), count + 1
@@ -148,7 +148,7 @@ class _Metered:
 
 
 @contextmanager
-def _opened(path: Path, shard: str) -> Iterator[tuple[tarfile.TarFile, _Metered]]:
+def _opened(path: Path, shard: str) -> Generator[tuple[tarfile.TarFile, _Metered]]:
     """Open an archive; whether and how it is packed is told by its content."""
     with path.open("rb") as file:
         start = file.read(6)
@@ -157,7 +157,7 @@ def _opened(path: Path, shard: str) -> Iterator[tuple[tarfile.TarFile, _Metered]
         with closing(file if unpack is None else unpack(file)) as unpacked:
             stream = _Metered(unpacked)
             try:
-                tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 - below
+                tar = tarfile.open(fileobj=cast("Any", stream), mode="r:")  # noqa: SIM115 - below
             except Exception as error:  # whatever a file that is none makes its readers raise
                 raise UnsupportedMediaError(
                     f"{shard} is no tar archive ({error}).",

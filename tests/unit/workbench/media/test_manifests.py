@@ -134,6 +134,9 @@ def test_load_clips__parquet_without_paths_or_too_large(
     assert len(load_clips(folder / "b.parquet").errors) == 99
     monkeypatch.setattr(bounded_parquet, "LEAST_BOUND_BYTES", 100)
     assert "unpacks to more than 100 times its size" in load_clips(folder / "b.parquet").errors[0].reason
+    pd.DataFrame({"path": ["x" * 999]}).to_parquet(folder / "b.parquet")
+    monkeypatch.setattr(manifests, "MAX_COLUMN_BYTES", 100)
+    assert "smaller row groups" in load_clips(folder / "b.parquet").errors[0].reason
 
 
 def test_load_clips__hostile_texts_are_made_safe(folder: Path) -> None:
