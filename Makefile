@@ -29,7 +29,7 @@ READY_DEV := $(VENV)/.ready-dev
 READY_BENCH := $(VENV)/.ready-bench
 MOVED := $(if $(wildcard $(READY)),$(if $(filter $(CURDIR),$(shell cat $(READY))),,moved))
 
-.PHONY: help lab demo test check bench bench-gpu browser constraints clean moved
+.PHONY: help lab demo test check lint bench bench-gpu browser constraints clean moved
 
 help: ## list the targets
 	@echo "Embedding Workbench: pick a model, load clips, type prompts, see what it finds."
@@ -45,11 +45,12 @@ demo: $(READY) ## rank the bundled clips without a browser; results go to demo/
 test: $(READY_DEV) browser ## run every test: units, contracts, guards, browser, notebooks, documentation
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval-lax tests notebooks $(PYTEST_ARGS)
 
-check: $(READY_DEV) ## format check, lint, types, then every test
+check: lint test ## format check, lint, types, then every test
+
+lint: $(READY_DEV) ## format check, lint, types; runs nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/ty check --python $(VENV)
-	@$(MAKE) --no-print-directory test
 
 bench: $(READY_BENCH) browser ## run the benchmarks beside their peers and rewrite docs/performance.md; BENCH=name for one
 	@$(BIN)/python -m benchmarks $(BENCH)

@@ -12,6 +12,7 @@ from typing import Any
 
 from models import probes
 from models.atomic import write_whole
+from models.json_text import read_json
 from models.user_cache import in_user_cache
 
 __all__ = ["MEASUREMENTS_ENV", "computing_on", "measurements_path", "recall", "remember"]
@@ -91,7 +92,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,6 @@ gives the mean and std that were used. So a wrong normalisation shows without kn
 where something states the right one.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from models.checks.memory import is_weight, networks
 from models.checks.probes import Probe, plain_pictures
+from models.json_text import read_json
 
 # mean and std per colour of the usual training recipes, in 0..1
 RECIPES = {
@@ -99,7 +99,7 @@ def stated_normalisation(model: Any) -> tuple[str, tuple[float, ...], tuple[floa
     """
     for path in _config_files(model):
         with suppress(OSError, ValueError, AttributeError):
-            config = json.loads(path.read_text(encoding="utf-8"))
+            config = read_json(path)
             config = config.get("image_processor") or config
             stated = _pair(config.get("image_mean"), config.get("image_std"))
             if stated and config.get("do_normalize", True):

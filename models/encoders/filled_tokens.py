@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from models.encoders.spiece import read_spiece
-from models.encoders.transformers_loading import read_json
+from models.encoders.transformers_loading import read_object
 from models.errors import CorruptedModelPackageError, ModelInputError, PackageNotFoundError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _read_tokenizer(folder: Path) -> Any:
 def _settings(folder: Path) -> dict[str, Any]:
     """What ``tokenizer_config.json`` says; nothing when there is none."""
     path = folder / "tokenizer_config.json"
-    return read_json(folder, path.name) if path.is_file() else {}
+    return read_object(folder, path.name) if path.is_file() else {}
 
 
 def _named(settings: dict[str, Any], name: str) -> str | None:

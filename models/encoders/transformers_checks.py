@@ -44,12 +44,12 @@ def check_layers(folder: Path, config: dict[str, Any]) -> None:
             )
 
 
-def check_weights_are_there(folder: Path, read_json: Callable[[Path, str], dict[str, Any]]) -> None:
+def check_weights_are_there(folder: Path, read_object: Callable[[Path, str], dict[str, Any]]) -> None:
     """Refuse a folder without weights, and an index of weights that lie elsewhere.
 
     Args:
         folder: The package folder.
-        read_json: Reads a file of it.
+        read_object: Reads a file of it.
 
     Raises:
         PackageNotFoundError: If there are no weights.
@@ -61,7 +61,7 @@ def check_weights_are_there(folder: Path, read_json: Callable[[Path, str], dict[
             f"No weights are in {folder}; expected is one of {', '.join(_WEIGHTS)}.",
             next_step="Download the package again, or correct the path.",
         )
-    places = read_json(folder, present[0]).get("weight_map") if present[0].endswith(".json") else {}
+    places = read_object(folder, present[0]).get("weight_map") if present[0].endswith(".json") else {}
     named = set(places.values()) if isinstance(places, dict) else {None}
     for name in named:
         if not isinstance(name, str) or not is_safe_path(name) or not (folder / name).is_file():

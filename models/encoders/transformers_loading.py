@@ -7,7 +7,6 @@ or of another shape is an error too: transformers would fill it with random numb
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from models.encoders.preprocessing import ImagePreprocessing
 from models.encoders.transformers_checks import check_all_loaded, check_layers, check_weights_are_there
 from models.encoders.transformers_towers import HubTokens, TransformersTowers, feature_rows
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
+from models.json_text import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -31,7 +31,7 @@ __all__ = [
     "load_tokenizer",
     "quietly",
     "read_config",
-    "read_json",
+    "read_object",
     "read_preprocessing",
 ]
 
@@ -40,7 +40,7 @@ _LEFT_OVER = (r"(.*\.)?position_ids",)  # a buffer that old checkpoints stored; 
 _quiet = threading.RLock()
 
 
-def read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_object(folder: Path, name: str) -> dict[str, Any]:
     """Read a JSON object of a package.
 
     Args:
@@ -59,8 +59,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         what = f"There is no folder {folder}." if not folder.is_dir() else f"{name} is missing in {folder}."
         raise PackageNotFoundError(what, next_step="Put the model's files there, or correct the path.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        content = read_json(path)
+    except (ValueError, OSError) as error:
         raise CorruptedModelPackageError(
             f"{path} cannot be read as JSON: {error}.", next_step=_FRESH_COPY
         ) from error
@@ -84,7 +84,7 @@ def read_config(folder: Path, model_types: Sequence[str]) -> dict[str, Any]:
         CorruptedModelPackageError: If it is unreadable, or describes another kind of network or
             one that no file can hold.
     """
-    config = read_json(folder, "config.json")
+    config = read_object(folder, "config.json")
     found = config.get("model_type")
     if found not in model_types:
         raise CorruptedModelPackageError(
@@ -111,10 +111,10 @@ def read_preprocessing(folder: Path, default_type: str) -> ImagePreprocessing:
         CorruptedModelPackageError: If it cannot be done exactly.
     """
     if (folder / "processor_config.json").is_file():
-        nested = read_json(folder, "processor_config.json").get("image_processor")
+        nested = read_object(folder, "processor_config.json").get("image_processor")
         if isinstance(nested, dict):
             return ImagePreprocessing.from_config(nested, default_type=default_type)
-    config = read_json(folder, "preprocessor_config.json")
+    config = read_object(folder, "preprocessor_config.json")
     return ImagePreprocessing.from_config(config, default_type=default_type)
 
 
@@ -157,7 +157,7 @@ def load_network(
         CorruptedModelPackageError: If the files are damaged or do not fit the configuration.
     """
     read_config(folder, model_types)
-    check_weights_are_there(folder, read_json)
+    check_weights_are_there(folder, read_object)
     try:
         with quietly():
             network, found = model_class.from_pretrained(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
+from models.json_text import read_json
 from models.packaging.manifest import is_safe_path
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def read_record(directory: Path, backend: str) -> ExportRecord:
         )
         raise PackageNotFoundError(f"{what}; it is no exported package.", next_step=_AGAIN)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        raw = read_json(path)
+    except (ValueError, OSError) as error:
         raise _malformed(path, f"it cannot be read as JSON ({error})") from error
     if not isinstance(raw, dict) or raw.pop("schema", None) != _SCHEMA:
         raise _malformed(path, f"it is no JSON object of schema {_SCHEMA}")

@@ -5,7 +5,6 @@ Such a folder has a ``model_config.json`` with ``model_module`` (a Python file i
 """
 
 import importlib.util
-import json
 import sys
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -15,6 +14,7 @@ from typing import Any
 
 from models.cards import ModelCard, card_fields
 from models.errors import CorruptedModelPackageError, ForbiddenLocalCodePackageAccessError
+from models.json_text import read_json
 from models.packaging.manifest import is_safe_path
 
 CONFIG_NAME = "model_config.json"
@@ -101,8 +101,8 @@ def read_config(directory: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        config = read_json(path)
+    except (ValueError, OSError) as error:
         raise CorruptedModelPackageError(f"{path} cannot be read as JSON ({error}).") from error
     if not isinstance(config, dict):
         raise CorruptedModelPackageError(f"{path} is no JSON object.")

@@ -4,10 +4,10 @@ A lower bound, kept simple on purpose: what the network computes along the way c
 there to refuse what cannot work, with both numbers in the reason, before a machine starts to swap.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.json_text import parse_json
 from models.packaging.files import WEIGHT_SUFFIXES
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _stored_half(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(length)) if length <= _MAX_HEADER else {}
+            header = parse_json(file.read(length)) if length <= _MAX_HEADER else {}
         sizes = [
             (one["dtype"], one["data_offsets"]) for name, one in header.items() if name != "__metadata__"
         ]

@@ -4,13 +4,13 @@ The hashes say that a file is the announced one. These checks say that the annou
 be a file of a model at all; they read headers and configuration, never weights.
 """
 
-import json
 import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.json_text import parse_json, read_json
 from models.packaging.hub_errors import HubAnswerError
 
 MAX_HEADER_BYTES = 100 * 2**20
@@ -67,8 +67,8 @@ def check_safetensors(path: Path, name: str) -> None:
             raise _no_model_file(name, f"its header would have {length:,} of {size:,} bytes")
         raw = file.read(length)
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(raw.decode("utf-8"), pairs=_unique)
+    except ValueError as error:
         raise _no_model_file(name, f"its header cannot be read ({error})") from error
     if not isinstance(header, dict):
         raise _no_model_file(name, "its header is no table of tensors")
@@ -90,7 +90,7 @@ def check_shards(directory: Path, index: str, names: Sequence[str]) -> None:
     stem = index.removesuffix(".index.json")
     ending = f".{stem.rpartition('.')[2]}"
     here = {name for name in names if name.endswith(ending)}
-    table = json.loads((directory / index).read_text(encoding="utf-8"))
+    table = read_json(directory / index)
     weights = table.get("weight_map") if isinstance(table, dict) else None
     named = {str(shard) for shard in weights.values()} if isinstance(weights, dict) else set()
     if named != here:
@@ -130,8 +130,8 @@ def _check_json(path: Path, name: str) -> None:
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise _no_model_file(name, "it is far too large for a configuration")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        value = read_json(path)
+    except ValueError as error:
         raise _no_model_file(name, f"it cannot be read as JSON ({error})") from error
     if name.rpartition("/")[2] == "config.json" and not isinstance(value, dict):
         raise _no_model_file(name, "a configuration is a JSON object")

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from models.json_text import read_json
 from models.packaging.hub_errors import DiskFullError, HubUnreachableError
 from models.packaging.manifest import Manifest, save_manifest
 from models.packaging.plan import RemoteFile
@@ -107,7 +108,7 @@ class PartialFolder:
     def _state(self) -> dict[str, Any]:
         """Read which files were being fetched; a state that cannot be read says nothing."""
         try:
-            state = json.loads((self.path / STATE_NAME).read_text())
+            state = read_json(self.path / STATE_NAME)
             return dict(state["files"])
         except (OSError, ValueError, KeyError, TypeError):
             return {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from models.atomic import write_whole
 from models.errors import CorruptedModelPackageError
+from models.json_text import read_json
 
 MANIFEST_NAME = "manifest.json"
 SCHEMA = 1
@@ -84,8 +85,8 @@ def read_manifest(directory: Path) -> Manifest:
             next_step="models.packages.write_manifest(directory, ...) makes one for a package of your own.",
         )
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
+        raw = read_json(path)
+    except (ValueError, OSError) as error:
         raise _malformed(path, f"it cannot be read as JSON ({error})") from error
     return parse_manifest(raw, path)
 

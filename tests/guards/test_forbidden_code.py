@@ -56,6 +56,15 @@ def test_numpy_load__without_pickle():
     fail_with(found, "Save arrays without objects; they load without pickle.")
 
 
+def test_json__is_parsed_in_one_place():
+    found = [
+        place
+        for name, place, _ in calls()
+        if name in ("json.loads", "json.load") and not place.startswith("models/json_text.py:")
+    ]
+    fail_with(found, "Use models.json_text: JSON nested without end is a ValueError there.")
+
+
 def test_subprocess__no_shell():
     found = [
         place for name, place, call in calls() if name.startswith("subprocess.") and _is_true(call, "shell")

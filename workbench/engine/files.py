@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.base import EmbeddingSpace
+from models.json_text import parse_json
 from workbench.bounded_npz import load_stored
 from workbench.bounded_parquet import bound_of, read_bounded
 from workbench.engine.embeddings import Embeddings
@@ -72,7 +73,7 @@ def load_embeddings(path: str | Path) -> Embeddings:
         raise SourceNotFoundError(f"There is no file {path}.")
     try:
         text, vectors, keys, paths = read(path)
-        facts = json.loads(text)
+        facts = parse_json(text)
         _check_version(path, facts["schema"])
         return _from_parts(facts, vectors, keys, paths)
     except EmbeddingsFileError:
@@ -187,7 +188,7 @@ def _read_parquet(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
     table = read_bounded(path, bound_of(path, MOST_UNPACKED), ["key", "path", "vector"])
     if any(table.column(name).null_count for name in table.column_names):
         raise ValueError("it has empty cells")
-    dim = json.loads(text)["dim"]
+    dim = parse_json(text)["dim"]
     flat = table.column("vector").combine_chunks().flatten().to_numpy()
     vectors = flat.reshape(len(table), dim)
     return text, vectors, table.column("key").to_pylist(), table.column("path").to_pylist()

@@ -4,12 +4,12 @@ A member is named like a file below its archive: ``00000.tar/0001.mp4``. So a cl
 that other clips lack, its name can be shown, saved and opened again, and worker processes find it too.
 """
 
-import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from models.json_text import parse_json
 from workbench.errors import SourceNotFoundError, UnsupportedMediaError
 from workbench.media.cache import BytesCache
 from workbench.media.files import MediaFile
@@ -141,7 +141,7 @@ def _caption(tar: tarfile.TarFile, info: tarfile.TarInfo, suffix: str) -> str:
     """Read a caption from a text or a record; one that makes no sense is none."""
     try:
         text = content_of(tar, info).decode("utf-8", "replace")
-        record = json.loads(text) if suffix == "json" else None
+        record = parse_json(text) if suffix == "json" else None
     except Exception:  # whatever a damaged archive or record makes its reader raise
         return ""
     if suffix == "json":

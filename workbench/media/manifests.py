@@ -1,13 +1,13 @@
 """Manifests: a table in a file with one clip a row. A bad row is an outcome, never the end of the rest."""
 
 import csv
-import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from models.json_text import parse_json
 from workbench.errors import MediaError, UnsupportedMediaError
 from workbench.media.files import check_readable
 from workbench.media.names import display_name, one_line, safe_text, shortened
@@ -229,8 +229,8 @@ def _check_size(path: Path, facts: Any) -> None:
 def _parsed(text: str) -> Any:
     """Read JSON; what is none comes back as the error."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         return ValueError(f"It is not JSON: {error}.")
 
 

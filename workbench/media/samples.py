@@ -1,11 +1,11 @@
 """The bundled clips and images, rendered by SpriteCLIP's own renderer, with captions and prompts."""
 
-import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from models.json_text import read_json
 from workbench.media.clips import ClipSet
 from workbench.media.outcome import OutcomeReport
 
@@ -59,7 +59,7 @@ def sample_answers() -> dict[str, str]:
 @cache
 def _facts() -> dict[str, Any]:
     """Read the captions and prompts that lie beside the samples."""
-    return json.loads((_FOLDER / "captions.json").read_text(encoding="utf-8"))
+    return read_json(_FOLDER / "captions.json")
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.json_text import parse_json
 from workbench.errors import StageError
 from workbench.stages.runs import TaskFailure
 from workbench.stages.tasks import content_key, numbered
@@ -140,7 +141,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         for text in lines:
             try:
-                line = json.loads(text)
+                line = parse_json(text)
             except ValueError:
                 continue
             if isinstance(line, dict):

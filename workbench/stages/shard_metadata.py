@@ -1,11 +1,11 @@
 """What stands beside the samples of a shard: a Parquet file, read within bounds, and the ids they state."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import InvalidParameterError
+from models.json_text import parse_json
 from workbench.bounded_parquet import TooLargeError, read_bounded
 from workbench.errors import EmbeddingsFileError, WorkbenchError
 from workbench.media.shards import ShardSample
@@ -73,8 +73,8 @@ def check_columns(table: "pd.DataFrame", names: Iterable[str]) -> None:
 def statement(sample: ShardSample) -> dict[str, Any]:
     """What the ``.json`` part of a sample states; nothing when it makes no sense."""
     try:
-        stated = json.loads(sample.parts.get("json", b"{}"))
-    except (ValueError, RecursionError):
+        stated = parse_json(sample.parts.get("json", b"{}"))
+    except ValueError:
         return {}
     return stated if isinstance(stated, dict) else {}
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.json_text import parse_json
 from models.vectors import EmbeddingSpace
 from workbench.bounded_npz import load_stored
 from workbench.bounded_parquet import bound_of, read_bounded
@@ -96,7 +97,7 @@ def import_file(store: "EmbeddingStore", path: str | Path) -> tuple[EmbeddingSpa
 
 def _space(about: str) -> tuple[EmbeddingSpace, list[dict[str, Any]]]:
     """Read the space of exported vectors, and what made them."""
-    facts = json.loads(about)
+    facts = parse_json(about)
     if facts.pop("schema") not in range(1, SCHEMA_VERSION + 1):
         raise ValueError("it is of a newer format")
     runs = facts.pop("runs", {})
@@ -160,7 +161,7 @@ def _read_safetensors(path: Path) -> "tuple[pa.Table, str]":
 
     with safe_open(path, "numpy") as file:
         metadata = file.metadata() or {}
-        return _table(file.get_tensor("vectors"), json.loads(metadata[_FACTS])), metadata[_SPACE]
+        return _table(file.get_tensor("vectors"), parse_json(metadata[_FACTS])), metadata[_SPACE]
 
 
 def _write_npz(path: Path, rows: "pa.Table", about: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from models.json_text import read_json
 from models.vectors import EmbeddingSpace
 from workbench.errors import InvalidParameterError, StoreError
 from workbench.files import write_atomically
@@ -51,7 +52,7 @@ def check_folder(path: Path) -> None:
 def _version(path: Path) -> Any:
     """Read the format of a store."""
     try:
-        return json.loads((path / _SETTINGS).read_text("utf-8"))["schema"]
+        return read_json(path / _SETTINGS)["schema"]
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise StoreError(f"{path / _SETTINGS} cannot be read: {error}.") from error
 
@@ -70,7 +71,7 @@ def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
 
 def list_spaces(path: Path) -> list[EmbeddingSpace]:
     """The embedding spaces of a store, in order of creation."""
-    facts = [json.loads(one.read_text("utf-8")) for one in (path / "spaces").glob("*.json")]
+    facts = [read_json(one) for one in (path / "spaces").glob("*.json")]
     return [EmbeddingSpace(**one["space"]) for one in sorted(facts, key=lambda one: str(one["created"]))]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.json_text import read_json
 from workbench.analysis.nearest import nearest
 from workbench.errors import InvalidParameterError, StoreError
 from workbench.files import write_atomically
@@ -116,7 +117,7 @@ def read_report(target: Path, rows: int, state: str) -> IndexReport:
             "This embedding space has no index.",
             next_step="store.build_index() makes one; search without index=True is exact.",
         )
-    report = IndexReport(**json.loads(target.read_text("utf-8")))
+    report = IndexReport(**read_json(target))
     if (report.rows, report.state) != (rows, state):
         what = f"there are {rows:,} now" if report.rows != rows else "they were written or tidied since"
         raise StoreError(

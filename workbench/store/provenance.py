@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.json_text import read_json
 from workbench.files import write_atomically
 
 __all__ = ["is_run", "read_provenance", "save_provenance"]
@@ -36,7 +37,7 @@ def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
 def read_provenance(folder: Path, name: str) -> dict[str, Any]:
     """Read the facts of a run; empty when nothing is known of it, or it is no name of a run."""
     path = folder / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if name and is_run(name) and path.is_file() else {}
+    return read_json(path) if name and is_run(name) and path.is_file() else {}
 
 
 def is_run(name: str | None) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.json_text import read_json
 from workbench.errors import StoreError
 from workbench.files import write_atomically
 from workbench.store.tables import as_matrix, up_to_date
@@ -106,7 +107,7 @@ def _opened(folder: Path) -> Snapshot:
     """Map the files of a snapshot."""
     import pyarrow as pa
 
-    about = json.loads((folder / _ABOUT).read_text("utf-8"))
+    about = read_json(folder / _ABOUT)
     shape = (about["rows"], about["dim"])
     with pa.memory_map(str(folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
         rows = up_to_date(reader.read_all())

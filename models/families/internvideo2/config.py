@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.errors import CorruptedModelPackageError, InvalidParameterError
+from models.json_text import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -231,8 +231,8 @@ class InternVideo2Config:
             CorruptedModelPackageError: If it is no JSON, or not the configuration of such a network.
         """
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError, RecursionError) as error:  # ours are ValueErrors
+            return cls.from_dict(read_json(path))
+        except (OSError, ValueError, AttributeError) as error:  # ours are ValueErrors
             raise CorruptedModelPackageError(
                 f"{path} is no configuration of an InternVideo2 network: {error}",
                 next_step="Put a fresh copy of the package there.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.families.internvideo2.config import InternVideo2Config
 from models.families.internvideo2.ids import BERT_MODEL_ID, INTERNVIDEO2_MODEL_FILE, INTERNVIDEO2_MODEL_ID
 from models.families.internvideo2.text import VOCABULARY_FILE
+from models.json_text import read_json
 from models.packaging.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ def _config(folder: Path, weights: Path) -> InternVideo2Config:
 def _describes_towers(path: Path) -> bool:
     """Tell our configuration from another ``config.json`` that a repository may hold."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = read_json(path)
+    except (OSError, ValueError):
         return path.is_file()  # unreadable: reading it says why
     return isinstance(found, dict) and bool({"vision", "text", "proj_dim"} & found.keys())
 

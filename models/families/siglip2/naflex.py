@@ -11,7 +11,7 @@ import torch
 from models.encoders.preprocessing import ImagePreprocessing
 from models.encoders.preprocessing_config import read_settings
 from models.encoders.resampling import resize_uint8, shared_tensor
-from models.encoders.transformers_loading import feature_rows, read_json
+from models.encoders.transformers_loading import feature_rows, read_object
 from models.errors import CorruptedModelPackageError
 from models.inputs import as_rgb_frames
 
@@ -146,7 +146,7 @@ def read_patches(folder: Path, patch: int) -> PatchPreprocessing:
 def _picture_settings(folder: Path) -> dict[str, Any]:
     """The image processor's own settings, from either file that the hub has for them."""
     if (folder / "processor_config.json").is_file():
-        nested = read_json(folder, "processor_config.json").get("image_processor")
+        nested = read_object(folder, "processor_config.json").get("image_processor")
         if isinstance(nested, dict):
             return dict(nested)
-    return read_json(folder, "preprocessor_config.json")
+    return read_object(folder, "preprocessor_config.json")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.encoders.tiny_packages import SENTENCES, finish_package, write_json
 from models.encoders.tiny_sigmoid import save_sigmoid_files, tiny_card
 from models.families.siglip2.model import Siglip2Embedder, small_letters
+from models.json_text import parse_json
 
 if TYPE_CHECKING:
     from models.packages import ModelPackage
@@ -71,7 +71,7 @@ def _learnt() -> tuple[dict[str, int], list[tuple[str, str]]]:
     learner.pre_tokenizer = pre_tokenizers.Split("▁", behavior="merged_with_next")
     trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=["▁"], show_progress=False)
     learner.train_from_iterator(map(small_letters, SENTENCES), trainer)
-    learnt = json.loads(learner.to_str())["model"]
+    learnt = parse_json(learner.to_str())["model"]
     names = [*_MARKS, *(f"<0x{byte:02X}>" for byte in range(256))]
     names += [name for name, _ in sorted(learnt["vocab"].items(), key=lambda item: item[1])]
     return {name: number for number, name in enumerate(names)}, [tuple(pair) for pair in learnt["merges"]]

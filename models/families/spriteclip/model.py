@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from models.families.spriteclip.network import DualEncoder, NetworkConfig
 from models.families.spriteclip.preprocessing import NUM_FRAMES, PREPROCESSING, to_network_input
 from models.families.spriteclip.tokenizer import Tokenizer, pad
 from models.inputs import as_rgb_clips, as_rgb_frames, as_rgb_images, as_texts
+from models.json_text import read_json
 
 __all__ = ["SpriteCLIP"]
 
@@ -115,7 +115,7 @@ class SpriteCLIP(VideoTextEmbeddingModel):
         from safetensors.torch import load_file
 
         try:
-            config = NetworkConfig.from_dict(json.loads((self.model_dir / _CONFIG).read_text("utf-8")))
+            config = NetworkConfig.from_dict(read_json(self.model_dir / _CONFIG))
             network = DualEncoder(config)
             network.load_state_dict(load_file(self.model_dir / _WEIGHTS))
             tokenizer = Tokenizer.load(self.model_dir / _WORDS)

@@ -12,6 +12,7 @@ import torch
 
 from models.families.spriteclip.grammar import COLOURS
 from models.families.spriteclip.lexicon import FILLERS, TOKENS, WORD_TO_TOKEN, base_forms
+from models.json_text import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +50,7 @@ class Tokenizer:
     @classmethod
     def load(cls, path: Path) -> Tokenizer:
         """Read the token list that a checkpoint was trained with."""
-        record = json.loads(path.read_text("utf-8"))
+        record = read_json(path)
         return cls(tuple(record["tokens"]), int(record["max_tokens"]))
 
     def save(self, path: Path) -> None:

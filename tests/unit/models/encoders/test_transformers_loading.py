@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import CLIPModel, CLIPTokenizer
 
-from models.encoders.transformers_loading import load_network, load_tokenizer, read_json, read_preprocessing
+from models.encoders.transformers_loading import load_network, load_tokenizer, read_object, read_preprocessing
 from models.errors import CorruptedModelPackageError, PackageNotFoundError
 from models.families.clip.model import CLIPEmbedder
 from models.families.clip.tiny import make_tiny_package
@@ -357,4 +357,4 @@ def test_read_preprocessing__prefers_the_newer_file(folder):
 def test_read_json__refuses_bytes_that_are_no_text(tmp_path):
     (tmp_path / "x.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(CorruptedModelPackageError, match=r"x\.json"):
-        read_json(tmp_path, "x.json")
+        read_object(tmp_path, "x.json")
