@@ -17,6 +17,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     write_file(path, lambda part: part.write_bytes(data))
 
 
+def sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let somebody write a file so that nobody ever sees half of it.
 
@@ -28,8 +34,7 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     os.close(handle)
     try:
         write(Path(name))
-        with Path(name).open("rb+") as file:
-            os.fsync(file.fileno())  # the rename must not reach the disk before the content
+        sync_file(Path(name))  # the rename must not reach the disk before the content
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)

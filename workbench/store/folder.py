@@ -54,7 +54,12 @@ def _version(path: Path) -> Any:
     try:
         return read_json(path / _SETTINGS)["schema"]
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise StoreError(f"{path / _SETTINGS} cannot be read: {error}.") from error
+        raise _unreadable(path / _SETTINGS, error, "Put a copy of it back.") from error
+
+
+def _unreadable(path: Path, error: object, next_step: str) -> StoreError:
+    """Say that a file of the store is damaged."""
+    return StoreError(f"{path} cannot be read: {error}.", next_step=next_step)
 
 
 def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
@@ -70,9 +75,26 @@ def describe_space(path: Path, space: EmbeddingSpace, dim: int) -> None:
 
 
 def list_spaces(path: Path) -> list[EmbeddingSpace]:
-    """The embedding spaces of a store, in order of creation."""
-    facts = [read_json(one) for one in (path / "spaces").glob("*.json")]
-    return [EmbeddingSpace(**one["space"]) for one in sorted(facts, key=lambda one: str(one["created"]))]
+    """The embedding spaces of a store, in order of creation.
+
+    Raises:
+        StoreError: If the description of one cannot be read; the message names the file.
+    """
+    found = [_described(one) for one in (path / "spaces").glob("*.json")]
+    return [space for _, space in sorted(found, key=lambda one: one[0])]
+
+
+def _described(path: Path) -> tuple[str, EmbeddingSpace]:
+    """Read when a space came to be, and which it is."""
+    step = "Put a copy of it back; or remove it and embed a clip with that model: the vectors are kept."
+    try:
+        facts = read_json(path)
+        created, space = str(facts["created"]), EmbeddingSpace(**facts["space"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _unreadable(path, error, step) from error
+    if space.key != path.stem:
+        raise _unreadable(path, "it describes another space", step)
+    return created, space
 
 
 def choose_space(spaces: Sequence[EmbeddingSpace], wanted: Any) -> EmbeddingSpace:

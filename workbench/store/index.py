@@ -23,6 +23,7 @@ __all__ = ["LEAST_ROWS", "IndexReport", "build", "read_report"]
 LEAST_ROWS = 1000  # below, an index cannot be trained well, and exact search takes less than a millisecond
 WANTED_RECALL = 0.98
 _TOP, _QUERIES = 10, 100
+_BUILD_AGAIN = "Build it again: store.build_index(), or `workbench store index`."
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,17 @@ def read_report(target: Path, rows: int, state: str) -> IndexReport:
             "This embedding space has no index.",
             next_step="store.build_index() makes one; search without index=True is exact.",
         )
-    report = IndexReport(**read_json(target))
+    try:
+        report = IndexReport(**read_json(target))
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"The report of the index, {target}, cannot be read: {error}.", next_step=_BUILD_AGAIN
+        ) from error
     if (report.rows, report.state) != (rows, state):
         what = f"there are {rows:,} now" if report.rows != rows else "they were written or tidied since"
         raise StoreError(
             f"The index was built over {report.rows:,} vectors; {what}.",
-            next_step="Build it again: store.build_index(), or `workbench store index`.",
+            next_step=_BUILD_AGAIN,
         )
     return report
 

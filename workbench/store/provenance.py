@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from models.json_text import read_json
 from workbench.files import write_atomically
 
 __all__ = ["is_run", "read_provenance", "save_provenance"]
+
+_logger = logging.getLogger(__name__)
 
 _RUN = re.compile(r"[0-9a-f]{16}")
 
@@ -28,7 +31,7 @@ def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
     text = json.dumps(facts, sort_keys=True, indent=1, default=str)
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = folder / f"{name}.json"
-    if not path.is_file():
+    if not path.is_file() or path.read_bytes() != text.encode():  # missing, or damaged since
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)
     return name
@@ -37,7 +40,13 @@ def save_provenance(folder: Path, facts: Mapping[str, Any]) -> str:
 def read_provenance(folder: Path, name: str) -> dict[str, Any]:
     """Read the facts of a run; empty when nothing is known of it, or it is no name of a run."""
     path = folder / f"{name}.json"
-    return read_json(path) if name and is_run(name) and path.is_file() else {}
+    if not (name and is_run(name) and path.is_file()):
+        return {}
+    try:
+        return dict(read_json(path))
+    except (ValueError, TypeError) as error:  # the vectors are as good without
+        _logger.warning("What made some vectors is not known: %s cannot be read: %s", path, error)
+        return {}
 
 
 def is_run(name: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import shutil
 import time
 import uuid
@@ -13,7 +14,7 @@ import numpy as np
 
 from models.json_text import read_json
 from workbench.errors import StoreError
-from workbench.files import write_atomically
+from workbench.files import sync_file, write_atomically
 from workbench.store.tables import as_matrix, up_to_date
 
 if TYPE_CHECKING:
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "drop_stale", "open_snapshot", "table_signature"]
 
+_logger = logging.getLogger(__name__)
+
 _TRIES = 20
 _HALF_MADE_S = 3600.0  # a snapshot that is made for longer than this was left half made
 _VECTORS, _FACTS, _ABOUT = "vectors.f32", "rows.arrow", "about.json"
+
+
+class _DamagedError(Exception):
+    """A snapshot cannot be read; all of it is in the table still."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,16 @@ def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> S
     """
     for _ in range(_TRIES):
         folder = cache / table_signature(table)
-        if not ((folder / _ABOUT).is_file() and (folder / _FACTS).is_file()):
+        if not (folder / _ABOUT).is_file():
             _make(folder, read())
             _drop_older(cache, folder)
         try:
             return _opened(folder)
-        except FileNotFoundError:  # another process has a newer one, and dropped this
-            continue
+        except FileNotFoundError:  # another process has a newer one and dropped this, or a file was lost
+            pass
+        except _DamagedError as error:
+            _logger.warning("The snapshot %s is damaged and made anew from the table: %s", folder, error)
+        (folder / _ABOUT).unlink(missing_ok=True)
     raise StoreError(
         f"{cache} changes faster than it can be read.", next_step="Try again when less is being written."
     )
@@ -107,13 +117,25 @@ def _opened(folder: Path) -> Snapshot:
     """Map the files of a snapshot."""
     import pyarrow as pa
 
-    about = read_json(folder / _ABOUT)
-    shape = (about["rows"], about["dim"])
-    with pa.memory_map(str(folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
-        rows = up_to_date(reader.read_all())
-    if not about["rows"]:
-        return Snapshot(np.empty(shape, np.float32), rows)
-    return Snapshot(np.memmap(folder / _VECTORS, np.float32, "r", shape=shape), rows)
+    try:
+        about = read_json(folder / _ABOUT)
+        shape = (about["rows"], about["dim"])
+        with pa.memory_map(str(folder / _FACTS)) as file, pa.ipc.open_file(file) as reader:
+            rows = up_to_date(reader.read_all())
+        vectors = (
+            np.memmap(folder / _VECTORS, np.float32, "r", shape=shape)
+            if shape[0]
+            else np.empty(shape, np.float32)
+        )
+    except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise _DamagedError(error) from error
+    except OSError as error:
+        if error.errno is None:  # Arrow's own, of a file that makes no sense
+            raise _DamagedError(error) from error
+        raise
+    if rows.num_rows != len(vectors):
+        raise _DamagedError(f"it has {rows.num_rows:,} rows and {len(vectors):,} vectors")
+    return Snapshot(vectors, rows)
 
 
 def drop_stale(cache: Path, table: Path, keep_s: float) -> None:
@@ -158,9 +180,11 @@ def _make(folder: Path, rows: "pa.Table") -> None:
         facts = rows.drop_columns(["vector"])
         with pa.OSFile(str(half / _FACTS), "wb") as file, pa.ipc.new_file(file, facts.schema) as writer:
             writer.write_table(facts)
+        sync_file(half / _VECTORS)  # else a power cut leaves zeros that look like vectors
+        sync_file(half / _FACTS)
         write_atomically(half / _ABOUT, json.dumps({"rows": rows.num_rows, "dim": dim}))
-        if folder.is_dir() and not (folder / _FACTS).is_file():
-            shutil.rmtree(folder, ignore_errors=True)  # of an older layout
+        if folder.is_dir() and not (folder / _ABOUT).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # of an older layout, or damaged
         half.rename(folder)
     except OSError:
         if not (folder / _ABOUT).is_file():  # else another process made the same one first

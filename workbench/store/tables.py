@@ -237,7 +237,8 @@ def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
                 "Look whether somebody moved or removed it, then open it anew.",
             )
         else:
-            what, step = f"{type(error).__name__}: {error}", ""
+            what = f"{type(error).__name__}: {error}"
+            step = "If a file of it is damaged, put a copy of the folder back, or embed into a new one."
         raise StoreError(
             f"{doing} the store {path} failed: {what}. What was written before is kept.", next_step=step
         ) from error

@@ -87,3 +87,62 @@ def test_compact__drops_stale_snapshots_and_old_halves(store):
     store.compact()
     assert [one.name for one in cache.iterdir()] == [".young"]
     assert len(store.snapshot(SPACE).vectors) == 3
+
+
+def spoil(path, how):
+    """What a power cut, a bad disk or somebody's hand leaves of a file."""
+    content = path.read_bytes()
+    left = {"empty": b"", "half": content[: len(content) // 2], "other": b"[1]", "deep": b"[" * 100_000}
+    path.unlink() if how == "gone" else path.write_bytes(left[how])
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "half", "other", "deep"])
+@pytest.mark.parametrize("name", ["about.json", "rows.arrow", "vectors.f32"])
+def test_snapshot__a_damaged_one_is_made_anew(store, name, how):
+    store.settle(SPACE)
+    [path] = (store.path / "snapshots" / SPACE.key).glob(f"*/{name}")
+    spoil(path, how)
+    again = EmbeddingStore(store.path)
+    assert again.search(vector=[1, 0], k=1).to_frame()["key"].tolist() == ["a"]
+    assert len(list(path.parent.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "other", "deep"])
+def test_provenance__a_damaged_run_is_unknown_and_written_again(store, how, caplog):
+    made = {"device": "cpu", "frames": 8}
+    store.put(SPACE, ["c"], np.ones((1, 2), np.float32), provenance=made)
+    [path] = (store.path / "runs").iterdir()
+    spoil(path, how)
+    assert store.provenance(path.stem) == {}
+    assert str(path) in caplog.text
+    assert store.info().spaces[0].rows == 3
+    assert store.recall("me/m", "1", 8, ["c"]) is None
+    store.put(SPACE, ["d"], np.ones((1, 2), np.float32), provenance=made)
+    assert store.provenance(path.stem) == made
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "other", "deep"])
+def test_spaces__a_damaged_description_is_named_and_comes_back(store, how):
+    path = store.path / "spaces" / f"{SPACE.key}.json"
+    spoil(path, how)
+    for read in (store.spaces, store.info, lambda: store.search(vector=[1, 0])):
+        with pytest.raises(StoreError, match=f"{path} cannot be read.*the vectors are kept"):
+            read()
+    path.unlink()
+    store.put(SPACE, ["c"], np.ones((1, 2), np.float32))
+    assert len(store.snapshot(store.spaces()[0]).vectors) == 3
+
+
+def test_spaces__a_description_of_another_space_is_refused(store):
+    path = store.path / "spaces" / f"{SPACE.key}.json"
+    path.write_text(path.read_text().replace("me/m", "me/n"))
+    with pytest.raises(StoreError, match="describes another space"):
+        store.spaces()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty", "half"])
+def test_table__a_damaged_file_is_refused_with_a_way_out(store, how):
+    for path in (store.path / "tables").glob("*.lance/data/*"):
+        spoil(path, how)
+    with pytest.raises(StoreError, match=r"Reading the store .* failed: .*(put a copy|open it anew)"):
+        EmbeddingStore(store.path).get(SPACE, ["a"])
