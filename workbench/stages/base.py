@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import GeneratorType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from models.errors import InvalidParameterError
@@ -97,7 +98,7 @@ class ProcessingStage(ABC, Generic[In, Out]):
             task: What the stage before gave.
 
         Returns:
-            The task, a list of several (fan out), or None to drop it.
+            The task, a list of several (fan out; they may also be yielded), or None to drop it.
         """
 
     def process_batch(self, tasks: Sequence[In]) -> "list[Out | None]":
@@ -121,17 +122,24 @@ class ProcessingStage(ABC, Generic[In, Out]):
                     next_step="Put the stage that makes it before this one.",
                 )
             result = self.process(task)
-            results.extend(result if isinstance(result, list) else [result])
+            results.extend(result if isinstance(result, list | GeneratorType) else [result])
         return results
 
     def setup_on_node(self, node_info: NodeInfo | None = None, worker_metadata: Any = None) -> None:
-        """Prepare a machine, once before any worker starts on it: downloads belong here."""
+        """Prepare a machine, once before any worker starts on it: downloads belong here.
+
+        What it leaves on the disk is there for the workers; what it sets on the stage may not be.
+        """
 
     def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
         """Prepare a worker, once before its first task: load the model here."""
 
     def teardown(self) -> None:
-        """Let go of what ``setup`` made; called once at the end of each worker."""
+        """Let go of what ``setup`` made; called once at the end of each worker.
+
+        A worker that is killed, as Ray kills those of a run that failed, has no such end. An error here is a
+        warning: what came out of the run is kept.
+        """
 
     def inputs(self) -> "Attributes | dict[type, Attributes]":
         """What a task must have: attributes of the task, attributes of each of its items."""

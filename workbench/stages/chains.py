@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workbench.engine.loop import chunks
-from workbench.stages.base import ProcessingStage, WorkerMetadata
+from workbench.stages.base import NodeInfo, ProcessingStage, WorkerMetadata
 from workbench.stages.resources import Resources
 from workbench.stages.runs import StageStats, TaskFailure
 from workbench.stages.tasks import Task, numbered
-from workbench.stages.workers import StageWorkers
+from workbench.stages.workers import StageWorkers, TracedTask, prepare_node
 
 __all__ = ["Parcel", "Segment", "StageChain", "is_start", "run_here", "segments_of"]
 
@@ -29,7 +29,7 @@ class Parcel:
         error: What ended the run in a worker; None while all is well.
     """
 
-    tasks: list[Any] = field(default_factory=list)
+    tasks: list[TracedTask] = field(default_factory=list)
     failures: list[TaskFailure] = field(default_factory=list)
     stats: list[StageStats] = field(default_factory=list)
     error: Exception | None = None
@@ -168,14 +168,14 @@ def run_here(stage: ProcessingStage[Any, Any], tasks: Iterable[Any], *, ignore_f
     Raises:
         StageError: If the stage fails.
     """
-    stage.setup_on_node()
+    prepare_node(stage, NodeInfo())
     with closing(StageChain([stage], ignore_failures=ignore_failures)) as chain:
-        return chain.run(Parcel(list(numbered(tasks)))).checked()
+        return chain.run(Parcel([TracedTask(task) for task in numbered(tasks)])).checked()
 
 
 def _through(
-    workers: StageWorkers, tasks: list[Any], cost: StageStats, failures: list[TaskFailure]
-) -> Iterator[Any]:
+    workers: StageWorkers, tasks: list[TracedTask], cost: StageStats, failures: list[TaskFailure]
+) -> Iterator[TracedTask]:
     """Send tasks through one stage, and note what it cost."""
     for group in chunks(tasks, workers.stage.tasks_per_call):
         outcome = workers.call(group)

@@ -9,15 +9,15 @@ from typing import Any
 from workbench.engine.job import Job
 from workbench.engine.loop import StopSignal, prefetch
 from workbench.engine.tally import RateMeter
-from workbench.stages.base import ProcessingStage
+from workbench.stages.base import NodeInfo, ProcessingStage
 from workbench.stages.runs import OnDone, PipelineProgress, PipelineResult, StageStats, TaskFailure
 from workbench.stages.tasks import numbered
-from workbench.stages.workers import CallOutcome, StageWorkers
+from workbench.stages.workers import CallOutcome, StageWorkers, TracedTask, prepare_node
 
 __all__ = ["InProcessExecutor"]
 
-_NOTHING = object()  # stands for a task that was dropped
-_Counted = tuple[Any, int]  # a task, and how many initial tasks end with it: so progress can be counted
+_NOTHING = TracedTask(None)  # stands for a task that was dropped
+_Counted = tuple[TracedTask, int]  # a task, and how many initial tasks end with it, to count the progress
 
 
 class InProcessExecutor:
@@ -97,7 +97,7 @@ class PipelineJob(Job[PipelineResult]):
 class _Group:
     """Tasks for one call, and how many initial tasks end with them."""
 
-    tasks: list[Any] = field(default_factory=list)
+    tasks: list[TracedTask] = field(default_factory=list)
     ends: int = 0
 
 
@@ -133,9 +133,10 @@ class _PipelineRun:
     def execute(self) -> None:
         """Run every task through every stage; returns early when stopped."""
         for stage in self._stages:
-            stage.setup_on_node()
+            prepare_node(stage, NodeInfo())
         with ExitStack() as stack:
-            stream: Iterator[_Counted] = ((task, 1) for task in numbered(self._tasks))
+            places = enumerate(numbered(self._tasks))
+            stream: Iterator[_Counted] = ((TracedTask(task, frozenset({place})), 1) for place, task in places)
             for stage, stats in zip(self._stages, self._stats, strict=True):
                 workers = stack.enter_context(
                     StageWorkers(stage, ignore_failures=self._executor.ignore_failures)
@@ -162,15 +163,15 @@ class _PipelineRun:
         with self._lock:
             return PipelineResult(self._out, failures=self._failures, stats=self._stats, stopped=stopped)
 
-    def _take(self, task: Any, ends: int) -> None:
+    def _take(self, traced: TracedTask, ends: int) -> None:
         """Keep a task that came out; count the initial tasks that end with it."""
         with self._lock:
             if self._closed:
                 return
             self._done += ends
-            if task is not _NOTHING:
-                self._out.append(task)
-                self._items += getattr(task, "num_items", 1)
+            if traced is not _NOTHING:
+                self._out.append(traced.task)
+                self._items += getattr(traced.task, "num_items", 1)
                 self._meter.add(self._items)
         if ends and self._on_done is not None:
             self._on_done(range(self._done - ends, self._done), self._failures)

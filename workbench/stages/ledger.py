@@ -10,7 +10,7 @@ from typing import Any
 from models.json_text import parse_json
 from workbench.errors import StageError
 from workbench.stages.runs import TaskFailure
-from workbench.stages.tasks import content_key, numbered
+from workbench.stages.tasks import Task, identity_of, item_identities, numbered
 
 __all__ = ["Ledger"]
 
@@ -24,6 +24,8 @@ class Ledger:
         folder: Where ``finished.jsonl`` lies; made when it is not there.
         stages: Names of the stages; a task that went through others is not finished.
         settings: What each of them was made with, by name: stages of these names must have been made alike.
+        by_item: Whether a task is known by each of its items: those that are finished are left out of it, so
+            that tasks which are put together anew, from more than there was, repeat nothing.
 
     Attributes:
         skipped: Tasks that an earlier run had finished, so far.
@@ -49,18 +51,22 @@ class Ledger:
         folder: Path | str,
         stages: Iterable[str],
         settings: Mapping[str, Mapping[str, str]] | None = None,
+        *,
+        by_item: bool = False,
     ) -> None:
         self.path = Path(folder) / "finished.jsonl"
         self.skipped = 0
         self._stages = "\n".join(stages)
         self._settings = settings or {}
-        self._handed: list[tuple[str, str]] = []
+        self._by_item = by_item
+        self._handed: list[dict[str, Any]] = []  # the line of each task that was given
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lines = list(_lines(self.path))
         except OSError as error:
             raise _unusable(self.path, error) from error
         self._finished = {line["key"] for line in lines if isinstance(line.get("key"), str)}
+        self._finished.update(str(item) for line in lines for item in _list_of(line.get("items")))
         heads = [line.get("settings") for line in lines if line.get("stages") == self._stages]
         self._begun = bool(heads)
         for head in heads:
@@ -76,12 +82,29 @@ class Ledger:
             The others, in order, with the numbers that they have among all.
         """
         for task in numbered(tasks):
-            key = hashlib.sha256(f"{self._stages}\n{content_key(task)}".encode()).hexdigest()[:32]
-            if key in self._finished:
+            by_item = self._by_item and isinstance(task, Task) and bool(task.data)
+            items = self._leave_out(task) if by_item else []
+            key = self._key(identity_of(task))
+            if key in self._finished or (by_item and not items):
                 self.skipped += 1
                 continue
-            self._handed.append((key, str(getattr(task, "task_id", ""))))
+            line = {"key": key, "task": str(getattr(task, "task_id", ""))}
+            self._handed.append({**line, "items": items} if items else line)
             yield task
+
+    def _leave_out(self, task: Task[Any]) -> list[str]:
+        """Take the finished items out of a task; the keys of the others."""
+        keys = [self._key(name) for name in item_identities(task)]
+        left = [place for place, key in enumerate(keys) if key not in self._finished]
+        if len(left) < len(keys):
+            task.data = [task.data[place] for place in left]
+            task.identity = ""
+            task.identity = identity_of(task)
+        return [keys[place] for place in left]
+
+    def _key(self, identity: str) -> str:
+        """Name something that goes through these stages."""
+        return hashlib.sha256(f"{self._stages}\n{identity}".encode()).hexdigest()[:32]
 
     def finish(self, places: Iterable[int], failures: Sequence[TaskFailure] = ()) -> None:
         """Write down tasks whose results have all come out; those that failed are tried again next time.
@@ -93,15 +116,10 @@ class Ledger:
         Raises:
             StageError: If the file cannot be written.
         """
-        failed = {name for one in failures for name in one.task.split(", ")}
-        done = [self._handed[place] for place in places]
+        failed = frozenset[int]().union(*(one.origins for one in failures))
         head = {"stages": self._stages, "settings": self._settings}
         lines = [] if self._begun else [json.dumps(head) + "\n"]
-        lines += [
-            json.dumps({"key": key, "task": name}) + "\n"
-            for key, name in done
-            if not any(one == name or one.startswith(f"{name}_") for one in failed)
-        ]
+        lines += [json.dumps(self._handed[place]) + "\n" for place in places if place not in failed]
         try:
             self._append("".join(lines))
             self._begun = True
@@ -111,7 +129,8 @@ class Ledger:
     def _check(self, before: Any) -> None:
         """Refuse what was finished by stages with other settings."""
         for name, options in self._settings.items():
-            known = before.get(name, {}) if isinstance(before, dict) else {}
+            known = before.get(name) if isinstance(before, dict) else None
+            known = known if isinstance(known, dict) else {}
             changed = sorted(key for key in {*known, *options} if known.get(key) != options.get(key))
             if changed:
                 was, is_now = (each.get(changed[0], "not set") for each in (known, options))
@@ -146,6 +165,11 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(line, dict):
                 yield line
+
+
+def _list_of(value: Any) -> list[Any]:
+    """A list, when it is one."""
+    return value if isinstance(value, list) else []
 
 
 def _unusable(path: Path, error: OSError) -> StageError:

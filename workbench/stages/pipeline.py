@@ -137,7 +137,8 @@ class Pipeline:
             progress: Whether the executor of this process shows a progress line.
             checkpoint: A folder for a list of the tasks that are finished: the next run with the same folder
                 leaves them out (``.resumed`` counts them). A task is known by its content and the names of
-                the stages; a folder of stages with other options is refused. What a task gave must have been
+                the stages, what the first stage makes item by item, so that the folder it reads may grow; a
+                checkpoint of stages with other options is refused. What a task gave must have been
                 kept by a stage, such as ``WriteParquetStage``: it is not in the result again.
 
         Returns:
@@ -166,13 +167,15 @@ class Pipeline:
         from workbench.stages.ledger import Ledger
         from workbench.stages.settings import stage_settings
 
-        # What the first stage is told to read may grow: its tasks are known by their content.
+        # What the first stage is told to read may grow: what it makes is known item by item.
+        starts, names = is_start(tasks) and len(stages) > 1, [stage.name for stage in stages]
         settings = {stage.name: stage_settings(stage) for stage in stages[int(is_start(tasks)) :]}
-        ledger, made = Ledger(checkpoint, [stage.name for stage in stages], settings), None
-        if is_start(tasks) and len(stages) > 1:
+        ledger, made = Ledger(checkpoint, names, settings, by_item=starts), None
+        if starts:
             ignore = getattr(executor, "ignore_failures", False)
             made, stages = run_here(stages[0], tasks, ignore_failures=ignore), stages[1:]
-        waiting: Iterable[Any] = ledger.waiting(tasks if made is None else made.tasks)
+            tasks = [one.task for one in made.tasks]
+        waiting = ledger.waiting(tasks)
         result = _execute(executor, stages, waiting, progress=progress, on_done=ledger.finish)
         if made is not None:
             result.stats[:0], result.failures[:0] = made.stats, made.failures

@@ -18,6 +18,7 @@ from workbench.stages.ray_session import import_ray, ray_session, worker_environ
 from workbench.stages.resources import Resources
 from workbench.stages.runs import OnDone, PipelineResult, StageStats
 from workbench.stages.tasks import numbered
+from workbench.stages.workers import TracedTask, prepare_node
 
 __all__ = ["RayDataExecutor"]
 
@@ -77,14 +78,16 @@ class RayDataExecutor:
         """
         todo, tasks = list(stages), list(numbered(tasks))
         made = is_start(tasks)
-        start = run_here(todo.pop(0), tasks, ignore_failures=self.ignore_failures) if made else Parcel(tasks)
+        start = Parcel([TracedTask(task, frozenset({place})) for place, task in enumerate(tasks)])
+        if made:
+            start = run_here(todo.pop(0), tasks, ignore_failures=self.ignore_failures)
         done = [Parcel(start.tasks)]
         if todo and start.tasks:
             done = self._on_ray(todo, start.tasks, None if made else on_done)
         return _result(stages, [Parcel([], start.failures, start.stats), *done])
 
     def _on_ray(
-        self, stages: Sequence[ProcessingStage[Any, Any]], tasks: list[Any], on_done: OnDone | None
+        self, stages: Sequence[ProcessingStage[Any, Any]], tasks: list[TracedTask], on_done: OnDone | None
     ) -> list[Parcel]:
         """Run tasks on the cluster; the parcels come back in order."""
         size = math.lcm(*(stage.tasks_per_call for stage in stages))
@@ -204,7 +207,7 @@ def _set_up_nodes(ray: Any, stages: Sequence[ProcessingStage[Any, Any]]) -> None
 def _set_up_node(stages: bytes, node_id: str) -> None:
     """Prepare one machine; runs there."""
     for stage in _unpacked(stages):
-        stage.setup_on_node(NodeInfo(node_id))
+        prepare_node(stage, NodeInfo(node_id))
 
 
 def _dataset(ray: Any, rows: list[dict[str, Any]]) -> Any:
@@ -232,7 +235,7 @@ def _result(stages: Sequence[ProcessingStage[Any, Any]], parcels: Iterable[Parce
     stats = {stage.name: StageStats(stage.name) for stage in stages}
     result = PipelineResult(stats=stats.values())
     for parcel in parcels:
-        result.extend(parcel.tasks)
+        result.extend(one.task for one in parcel.tasks)
         result.failures += parcel.failures
         for cost in parcel.stats:
             stats[cost.name].add(cost)

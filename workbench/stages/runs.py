@@ -1,7 +1,7 @@
 """What a run of a pipeline hands out: how far it is, what came out, what failed, what it cost."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.reprs import html_table
@@ -14,11 +14,19 @@ _MOST_PROBLEMS = 20  # in a table
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """A task that a stage failed on: the names of both, and the error."""
+    """A task that a stage failed on: the names of both, and the error.
+
+    Args:
+        stage: Name of the stage.
+        task: Name of the task.
+        error: What went wrong.
+        origins: Places of the initial tasks that it was made of.
+    """
 
     stage: str
     task: str
     error: str
+    origins: frozenset[int] = field(default=frozenset(), compare=False, repr=False)
 
 
 OnDone = Callable[[Iterable[int], Sequence[TaskFailure]], None]

@@ -14,7 +14,7 @@ from workbench.errors import StageError
 from workbench.files import write_file
 from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageObject, Task, content_key
+from workbench.stages.tasks import ImageObject, Task, identity_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,7 +112,7 @@ class WriteParquetStage(ProcessingStage[Task, Task]):
         import pyarrow.parquet as pq
 
         if task.data:
-            path = _in_folder(self.folder, f"{content_key(task)}.parquet")
+            path = _in_folder(self.folder, f"{identity_of(task)}.parquet")
             table = _table(task)
             write_file(path, lambda part: pq.write_table(table, part))
         return task
@@ -159,7 +159,7 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
             for place, item in enumerate(task.data)
             if isinstance(item, ImageObject) and item.image_data is not None
         ]
-        name, shards = content_key(task), []
+        name, shards = identity_of(task), []
         for number, part in enumerate(chunks(images, self.images_per_tar)):
             path = _in_folder(self.folder, f"{name}-{number:05}.tar")
             write_file(path, lambda beside, part=part: _write_shard(beside, part))

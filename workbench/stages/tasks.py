@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,12 +19,15 @@ __all__ = [
     "Task",
     "VideoBatch",
     "VideoObject",
-    "content_key",
     "good_items",
+    "identify",
+    "identity_of",
+    "item_identities",
     "numbered",
 ]
 
 Item = TypeVar("Item")
+_PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 @dataclass(repr=False)
@@ -38,6 +42,8 @@ class Task(Generic[Item]):
         _stage_perf: One record per stage that it went through.
         space: Embedding space of its items' ``embedding``; None before they are embedded.
         provenance: What made those vectors: device, versions, frames.
+        identity: What a checkpoint and the files of a writing stage know it by, in every run; given by the
+            pipeline when empty, from what is in it, and to what stages make of it from their task's.
     """
 
     dataset_name: str = ""
@@ -47,6 +53,7 @@ class Task(Generic[Item]):
     _stage_perf: list[StagePerfStats] = field(default_factory=list)
     space: EmbeddingSpace | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    identity: str = field(default="", compare=False)
 
     @property
     def num_items(self) -> int:
@@ -142,7 +149,7 @@ class VideoBatch(Task[VideoObject]):
 
 
 def numbered(tasks: Iterable[Any]) -> Iterator[Any]:
-    """Name the tasks that have a ``task_id`` and none yet.
+    """Name the tasks that have a ``task_id`` and none yet, and give them their identity.
 
     Args:
         tasks: Tasks, or anything else that stages take; read only as far as needed.
@@ -155,46 +162,111 @@ def numbered(tasks: Iterable[Any]) -> Iterator[Any]:
         ['0', 'b']
     """
     for number, task in enumerate(tasks):
+        if isinstance(task, Task) and task.data:
+            task.identity = identity_of(task)
         if getattr(task, "task_id", None) == "":
             task.task_id = str(number)
         yield task
 
 
-def content_key(task: Any) -> str:
-    """Name a task by what is in it, whatever it is called and whatever was computed of it.
+def identity_of(task: Any) -> str:
+    """Name a task by what was in it when it came: its items, or what it is when it has none.
 
     Args:
         task: A batch, or anything else that stages take.
 
     Returns:
-        32 hexadecimal digits, fit for a file name: the same for the same clips or images in the same
-        order, in every run.
+        32 hexadecimal digits, fit for a file name: the same for the same clips or images in the same order,
+        in every run, whatever the task is called and whatever was computed of it.
 
     Example:
         >>> one = ImageBatch(data=[ImageObject("a.png", "a")])
         >>> two = ImageBatch(data=[ImageObject("a.png", "a", scores={"red": 1.0})], task_id="7")
-        >>> content_key(one) == content_key(two) != content_key(ImageBatch())
+        >>> identity_of(one) == identity_of(two) != identity_of(ImageBatch())
         True
     """
-    items = getattr(task, "data", None)
-    parts = [_identity(item) for item in items] if isinstance(items, list) else [_identity(task)]
-    text = json.dumps([type(task).__name__, parts])
-    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+    if isinstance(task, Task):
+        own = _plain(task._metadata)  # noqa: SLF001 - the field for what belongs to the batch
+        return task.identity or _digest([type(task).__name__, item_identities(task), own])
+    return _digest([type(task).__name__, repr(task)])
 
 
-def _identity(item: Any) -> list[Any]:
-    """What makes an item this one: its name and content; for one without a name, its pixels."""
+def item_identities(task: Task[Any]) -> list[str]:
+    """Name each item of a task by its name and content, and by the dataset where its content is not known.
+
+    Args:
+        task: A batch that no stage has changed yet.
+
+    Returns:
+        32 hexadecimal digits each.
+    """
+    return [_digest(_facts(item, task.dataset_name)) for item in task.data]
+
+
+def identify(results: Sequence[tuple[Any, Sequence[Any]]]) -> None:
+    """Give what a stage made the identity of what it came from; several of one are numbered.
+
+    Args:
+        results: What came of one call, each with the tasks that it was made of.
+
+    Example:
+        >>> whole = next(numbered([ImageBatch(data=[ImageObject(image_id="a"), ImageObject(image_id="b")])]))
+        >>> parts = [ImageBatch(data=[item]) for item in whole.data]
+        >>> identify([(part, [whole]) for part in parts])
+        >>> len({whole.identity, *(part.identity for part in parts)})
+        3
+    """
+    made = {id(task): (task, parents) for task, parents in results if isinstance(task, Task)}
+    for task, parents in made.values():
+        task.identity = task.identity or _joined([getattr(one, "identity", "") for one in parents])
+        task.identity = identity_of(task)
+    alike, numbers = Counter(task.identity for task, _ in made.values()), Counter[str]()
+    for task, _ in made.values():
+        shared = task.identity
+        if alike[shared] > 1:
+            task.identity = _digest([shared, numbers[shared]])
+            numbers[shared] += 1
+
+
+def _joined(identities: list[str]) -> str:
+    """One identity for what was made of several tasks; "" where one has none."""
+    if len(identities) < 2 or "" in identities:
+        return identities[0] if len(identities) == 1 else ""
+    return _digest(identities)
+
+
+def _facts(item: Any, dataset_name: str) -> list[Any]:
+    """What makes an item this one; what stages find out about it later is not looked at."""
     if isinstance(item, ImageObject):
-        named, pixels = [item.image_path, item.image_id], item.image_data
+        facts: list[Any] = [item.image_path, item.image_id]
+        pixels = item.image_data
     elif isinstance(item, VideoObject):
-        named, pixels = [str(item.video_path), item.video_id, item.start_s, item.stop_s], item.frames
+        facts = [str(item.video_path), item.video_id, item.start_s, item.stop_s]
+        pixels = item.frames
     else:
         return [repr(item)]
-    clip = item.metadata.get("clip")
-    named.append(getattr(clip, "content_id", ""))
-    if not any(named[:2]) and pixels is not None:
-        named.append(hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest())
-    return named
+    content = getattr(item.metadata.get("clip"), "content_id", "")
+    if content:
+        return [*facts, content]
+    return [*facts, dataset_name, _plain(item.metadata), _pixels_digest(pixels)]
+
+
+def _pixels_digest(pixels: Any) -> list[Any]:
+    """What an array of pixels is known by; nothing where there is none."""
+    if not isinstance(pixels, np.ndarray):
+        return []
+    return [pixels.shape, hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()]
+
+
+def _plain(facts: dict[str, Any]) -> list[Any]:
+    """What JSON can hold of a dict, in order of the names."""
+    return sorted((str(key), repr(one)) for key, one in facts.items() if isinstance(one, _PLAIN))
+
+
+def _digest(parts: list[Any]) -> str:
+    """Name something by its parts."""
+    text = json.dumps(parts, default=str)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 def good_items(task: Task[Any]) -> list[Any]:

@@ -2,15 +2,20 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.fakes import MeanColorModel
 from workbench.errors import StageError
+from workbench.media.images import jpeg_bytes
 from workbench.stages import (
     ImageBatch,
     ImageObject,
     InProcessExecutor,
     Pipeline,
+    ProcessingStage,
+    ReadClipsStage,
     TextScoreStage,
     WriteParquetStage,
     processing_stage,
@@ -104,11 +109,80 @@ def test_ledger__passes_over_damaged_lines(tmp_path):
     assert json.loads(again.path.read_text(errors="replace").splitlines()[-1])["task"] == "2"
 
 
-def test_ledger__tells_failed_tasks_by_their_names(tmp_path):
+def test_ledger__tells_failed_tasks_by_where_they_came_from(tmp_path):
     ledger = Ledger(tmp_path, ["a"])
-    list(ledger.waiting(batches(12)))
-    ledger.finish(range(12), [TaskFailure("s", "1_0_2, 3", "no")])
-    assert [task.task_id for task in Ledger(tmp_path, ["a"]).waiting(batches(12))] == ["1", "3"]
+    list(ledger.waiting(batches(4)))
+    ledger.finish(range(4), [TaskFailure("s", "any name", "no", frozenset({1, 3}))])
+    assert [task.task_id for task in Ledger(tmp_path, ["a"]).waiting(batches(4))] == ["1", "3"]
+
+
+class Picky(ProcessingStage):
+    """Fails on what it is told to, wherever it stands."""
+
+    def __init__(self, refused):
+        self._refused = refused
+
+    def process(self, task):
+        name = task if isinstance(task, str) else task.data[0].image_id
+        if name in self._refused:
+            raise ValueError(name)
+        return task
+
+
+class Anew(ProcessingStage):
+    """Makes new tasks, two at a time, under names of its own."""
+
+    batch_size = 2
+
+    def process(self, task):
+        return ImageBatch(data=list(task.data), task_id=f"child-{task.task_id}")
+
+    def process_batch(self, tasks):
+        return [ImageBatch(data=list(task.data)) for task in tasks]
+
+
+@pytest.mark.parametrize("anew", [[], [Anew()], [Anew().with_(batch_size=1)]])
+@pytest.mark.parametrize("names", ["", "x, {}", "1", "\n"])
+def test_run__what_failed_is_tried_again_whatever_it_is_called(tmp_path, anew, names):
+    def given():
+        return [ImageBatch(data=[ImageObject(image_id=name)], task_id=names.format(name)) for name in "abcde"]
+
+    executor = InProcessExecutor(ignore_failures=True)
+    first = Pipeline(stages=[*anew, Picky("bd")]).run(executor, given(), checkpoint=tmp_path)
+    assert len(first.failures) == 2
+    again = Pipeline(stages=[*anew, Picky("")]).run(executor, given(), checkpoint=tmp_path)
+    assert [item.image_id for item in again.items] == ["b", "d"]
+    assert again.resumed == 3
+
+
+def test_run__tasks_of_any_type_that_failed_are_tried_again(tmp_path):
+    executor = InProcessExecutor(ignore_failures=True)
+    Pipeline(stages=[Picky("b")]).run(executor, ["a", "b", "c"], checkpoint=tmp_path)
+    again = Pipeline(stages=[Picky("")]).run(executor, ["a", "b", "c"], checkpoint=tmp_path)
+    assert (list(again), again.resumed) == (["b"], 2)
+
+
+def test_run__a_folder_that_grew_gives_each_item_once(tmp_path):
+    (tmp_path / "in").mkdir()
+
+    def add(name, shade):
+        pixels = np.full((8, 8, 3), shade, np.uint8)
+        (tmp_path / "in" / name).write_bytes(jpeg_bytes(pixels, max_side=8))
+
+    def run():
+        stages = [ReadClipsStage(tmp_path / "in", items_per_task=3), WriteParquetStage(tmp_path / "out")]
+        return Pipeline(stages=stages).run(progress=False, checkpoint=tmp_path / "list")
+
+    for place in range(7):
+        add(f"i{place}.jpg", place)
+    assert run().resumed == 0
+    add("a.jpg", 100)  # comes first, so that every batch is another one
+    add("i3.jpg", 200)  # another picture under the same name
+    result = run()
+    assert [item.image_id for item in result.items] == ["a.jpg", "i3.jpg"]
+    assert run().resumed == 3
+    found = pd.read_parquet(tmp_path / "out")["id"].value_counts().to_dict()
+    assert found == {"a.jpg": 1, "i3.jpg": 2} | {f"i{place}.jpg": 1 for place in (0, 1, 2, 4, 5, 6)}
 
 
 def test_ledger__where_nothing_can_be_written(tmp_path):

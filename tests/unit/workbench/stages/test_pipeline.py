@@ -146,6 +146,87 @@ def test_run__failures_may_be_outcomes(batch_size):
     ]
 
 
+def test_run__a_failure_among_several_leaves_the_others_processed_once():
+    class Count(ProcessingStage[ImageBatch, ImageBatch]):
+        batch_size = 3
+
+        def process(self, task):
+            for item in task.data:
+                item.scores["n"] = item.scores.get("n", 0) + 1
+            if task.task_id == "2":
+                raise ValueError("bad")
+            return task
+
+    result = Pipeline(stages=[Count()]).run(InProcessExecutor(ignore_failures=True), batches(5))
+    assert [item.scores["n"] for item in result.items] == [1] * 8
+    assert [(one.task, one.origins) for one in result.failures] == [("2", frozenset({2}))]
+
+
+def test_run__what_goes_in_is_counted_before_a_stage_changes_it():
+    @processing_stage(name="first")
+    def first(task):
+        task.data = task.data[:1]
+        return task
+
+    result = Pipeline(stages=[first]).run(initial_tasks=batches(2, items=3), progress=False)
+    assert result.stats[0].items == 6
+    assert [task._stage_perf[0].num_items for task in result] == [3, 3]
+
+
+def test_run__tasks_may_be_yielded_and_lists_of_a_batch_are_spread():
+    class Yields(ProcessingStage):
+        def process(self, task):
+            yield from (f"{task}{place}" for place in range(2))
+
+    class Nested(ProcessingStage):
+        batch_size = 2
+
+        def process(self, task):
+            raise NotImplementedError
+
+        def process_batch(self, tasks):
+            return [[task, None, task.upper()] for task in tasks]
+
+    result = Pipeline(stages=[Yields(), Nested()]).run(initial_tasks=["a"], progress=False)
+    assert list(result) == ["a0", "A0", "a1", "A1"]
+
+
+def test_run__setup_on_node_that_fails_names_the_stage():
+    class Fails(ProcessingStage):
+        def setup_on_node(self, node_info, worker_metadata):
+            raise OSError(f"no room on {node_info}")
+
+        def process(self, task):
+            return task
+
+    with pytest.raises(StageError, match=r"Stage 'Fails' could not prepare this machine: OSError: no room"):
+        Pipeline(stages=[Fails()]).run(initial_tasks=["a"], progress=False)
+
+
+def test_run__a_teardown_that_fails_is_a_warning_and_ends_no_other():
+    ended = []
+
+    class Fails(ProcessingStage):
+        num_workers = 2
+
+        def setup(self, worker_metadata=None):
+            self.both = barrier
+
+        def process(self, task):
+            self.both.wait(5)
+            return task
+
+        def teardown(self):
+            ended.append(self)
+            raise ValueError("td")
+
+    barrier = threading.Barrier(2)
+    with pytest.warns(RuntimeWarning, match="'Fails' could not be torn down: ValueError: td"):
+        result = Pipeline(stages=[Fails()]).run(initial_tasks=["a", "b"], progress=False)
+    assert list(result) == ["a", "b"]
+    assert len(ended) == 2
+
+
 def test_run__setup_that_fails_names_the_stage():
     class Broken(Tag):
         def setup(self, worker_metadata=None):

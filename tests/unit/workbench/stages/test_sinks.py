@@ -24,7 +24,6 @@ from workbench.stages import (
     WriteParquetStage,
     WriteWebDatasetStage,
 )
-from workbench.stages.tasks import content_key
 
 
 def run(*stages):
@@ -91,23 +90,6 @@ def test_write_webdataset__can_be_read_back(tmp_path):
     assert stage.process(batch)._metadata["shards"] == shards
     assert [(tmp_path / name).read_bytes() for name in shards] == contents
     assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_content_key__knows_pixels_order_and_kind():
-    one, two = image("", 1), image("", 2)
-    keys = [
-        content_key(batch)
-        for batch in (
-            ImageBatch(data=[one, two]),
-            ImageBatch(data=[two, one]),
-            ImageBatch(data=[one]),
-            VideoBatch(data=[]),
-            ImageBatch(data=[]),
-            "text",
-        )
-    ]
-    assert len(set(keys)) == len(keys)
-    assert content_key(ImageBatch("other", [image("", 1)], task_id="9")) == keys[2]
 
 
 def test_classify_stage__says_what_classify_says():
