@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.counts import check_count
+from models.errors import EmbeddingSpaceError, ModelInputError
+from models.vectors import EmbeddingSpace
 from workbench.analysis.ranking import probabilities, score_prompts
 from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
 from workbench.engine.sizing import BatchSizer
@@ -78,7 +80,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
             task: A decoded batch.
 
         Returns:
-            The same task; an item without pixels says so in ``errors``.
+            The same task; an item without pixels, or with such as no model takes, says so in ``errors``.
         """
         if self._adapted is None or self._sizer is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
@@ -87,7 +89,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self._note_space(task, items)
         batches = run_batches(
             [[item] for item in items],
-            lambda unit: [Prepared(item, adapted.preprocess(_pixels(item))) for item in unit],
+            lambda unit: [_prepared(adapted, item) for item in unit],
             adapted.start_items,
             sizer=self._sizer,
             workers=self._threads,
@@ -97,7 +99,8 @@ class EmbedStage(ProcessingStage[Task, Task]):
         model_s = 0.0
         for batch in batches:
             if not isinstance(batch, Batch):
-                continue  # none has a problem: what cannot be preprocessed is an error
+                batch.item.errors[self.name] = batch.problem
+                continue
             model_s += batch.model_s
             for one, row in zip(batch.items, batch.rows, strict=True):
                 one.item.embedding = one.item.embeddings[adapted.name] = row
@@ -141,13 +144,14 @@ class TextScoreStage(ProcessingStage[Task, Task]):
         self.at_least = at_least
         self.score = score or text
         self._row: np.ndarray | None = None
+        self._space: EmbeddingSpace | None = None
 
     def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
         """Embed the text, once."""
         from workbench.engine.adapter import adapt, load_if_named
 
         model = load_if_named(self.model)
-        self._row = adapt(model).embed_texts([self.text])[0]
+        self._row, self._space = adapt(model).embed_texts([self.text])[0], _stored_space(model)
         if isinstance(self.model, str):
             model.unload()  # its row is all that is needed
 
@@ -159,9 +163,13 @@ class TextScoreStage(ProcessingStage[Task, Task]):
 
         Returns:
             The task with the items that fit; None when none is left. Items with errors stay.
+
+        Raises:
+            EmbeddingSpaceError: If another model embedded it.
         """
         if self._row is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        _check_space(self, task, self._space)
         kept = []
         for item in task.data:
             if item.embedding is not None:
@@ -197,6 +205,7 @@ class ClassifyStage(ProcessingStage[Task, Task]):
                 "There is no label.", next_step="Give at least one label that is not blank."
             )
         self._rows: np.ndarray | None = None
+        self._space: EmbeddingSpace | None = None
         self._score: dict[str, Any] = {}
 
     def setup(self, worker_metadata: Any = None) -> None:  # noqa: ARG002 - all workers are alike
@@ -205,6 +214,7 @@ class ClassifyStage(ProcessingStage[Task, Task]):
 
         adapted = adapt(load_if_named(self.model))
         self._rows = embed_prompts(adapted.model, self.labels, templates=self.templates)
+        self._space = _stored_space(adapted.model)
         self._score = {
             "kind": adapted.score_kind,
             "scale": adapted.logit_scale,
@@ -221,9 +231,13 @@ class ClassifyStage(ProcessingStage[Task, Task]):
 
         Returns:
             The same task; ``metadata`` has "label" and "probability" for each item with a vector.
+
+        Raises:
+            EmbeddingSpaceError: If another model embedded it.
         """
         if self._rows is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
+        _check_space(self, task, self._space)
         items = [item for item in task.data if item.embedding is not None]
         if not items:
             return task
@@ -241,6 +255,32 @@ def _has_pixels(item: Any) -> bool:
     if not there:
         item.errors["embed"] = "it is not decoded; put a stage that decodes before"
     return there
+
+
+def _prepared(adapted: "AdaptedModel", item: Any) -> Prepared[Any]:
+    """Preprocess an item; pixels that no model takes are its problem, not that of the batch."""
+    try:
+        return Prepared(item, adapted.preprocess(_pixels(item)))
+    except ModelInputError as error:
+        return Prepared(item, problem=str(error))
+
+
+def _stored_space(model: Any) -> EmbeddingSpace:
+    """The space that ``EmbedStage`` notes for a model, but for the sampling."""
+    from workbench.engine.adapter import adapt
+
+    adapted = adapt(model)
+    return adapted.store_space(adapted.space())
+
+
+def _check_space(stage: ProcessingStage[Any, Any], task: Task, own: EmbeddingSpace | None) -> None:
+    """Refuse vectors of another model; a task that does not say whose they are is taken."""
+    if task.space is not None and own is not None and not task.space.same_model(own):
+        mine, theirs = (f"{one.model_id} {one.revision[:12]}".strip() for one in (own, task.space))
+        raise EmbeddingSpaceError(
+            f"Stage {stage.name!r} asks {mine}; the vectors of {task!r} are of {theirs}.",
+            next_step="Use the model that embedded them.",
+        )
 
 
 def _pixels(item: Any) -> np.ndarray:

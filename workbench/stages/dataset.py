@@ -3,23 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from natsort import natsorted
 
 from workbench.errors import ShardError, SourceNotFoundError
-from workbench.files import write_atomically
+from workbench.files import write_file
 from workbench.media.names import display_name
 from workbench.media.shards import read_shard
 from workbench.media.tars import ShardProblem
 from workbench.stages.reshard import Layout, write_shards
-from workbench.stages.shard_metadata import check_columns, read_metadata
+from workbench.stages.shard_metadata import check_columns, read_metadata, stated_id
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ImageTextPairDataset"]
 
+VECTOR_COLUMNS = "vector_columns"  # in a table's attrs: which columns hold vectors
 Step = Callable[[Path, "pd.DataFrame"], "pd.DataFrame"]
 
 
@@ -45,7 +46,8 @@ class ImageTextPairDataset:
 
         Args:
             path: Folder with ``00000.tar``, ``00001.tar``, ... A ``00000.parquet`` beside a shard has its
-                metadata; without one there is a row per sample, whose id is its key.
+                metadata; without one there is a row per sample, whose id is what its ``.json`` part
+                states, else its key.
             id_col: The column that names a sample, also in the ``.json`` part of the samples.
 
         Returns:
@@ -126,7 +128,8 @@ class ImageTextPairDataset:
         written = []
         for tar_file, table in self.partitions():
             target = folder / f"{tar_file.stem}.parquet"
-            write_atomically(target, _selected(table, self.id_col, columns).to_parquet(index=False))
+            chosen = _selected(table, self.id_col, columns)
+            write_file(target, lambda part, chosen=chosen: _write(chosen, part, self.id_col))
             written.append(target)
         return written
 
@@ -175,14 +178,28 @@ def _metadata(tar_file: Path, id_col: str) -> "pd.DataFrame":
     if parquet.is_file():
         table = read_metadata(parquet, id_col)
     else:
-        samples = read_shard(tar_file, suffixes=())
-        keys: list[Any] = [one.key for one in samples if not isinstance(one, ShardProblem)]
-        table = pd.DataFrame({id_col: keys})
+        samples = read_shard(tar_file, suffixes={"json"})
+        ids = [stated_id(one, id_col) for one in samples if not isinstance(one, ShardProblem)]
+        table = pd.DataFrame({id_col: ids}, dtype=None if ids else object)
     twice = table[id_col][table[id_col].duplicated()]
     if len(twice) or table[id_col].isna().any():
         what = f"{twice.iloc[0]!r} is there twice" if len(twice) else "one is missing"
         raise ShardError(f"The ids of {display_name(tar_file)} are not unique: {what}.")
     return table
+
+
+def _write(table: "pd.DataFrame", path: Path, id_col: str) -> None:
+    """Write a table as Parquet, with types that do not depend on which shard it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pa.Table.from_pandas(table, preserve_index=False)
+    kinds = dict.fromkeys(table.attrs.get(VECTOR_COLUMNS, []), pa.list_(pa.float32()))
+    if pa.types.is_null(rows.schema.field(id_col).type):  # a shard without samples
+        kinds[id_col] = pa.string()
+    fields = [field.with_type(kinds.get(field.name, field.type)) for field in rows.schema]
+    schema = pa.schema(fields, rows.schema.metadata)
+    pq.write_table(rows.cast(schema) if len(rows) else schema.empty_table(), path)
 
 
 def _selected(table: "pd.DataFrame", id_col: str, columns: Sequence[str] | None) -> "pd.DataFrame":

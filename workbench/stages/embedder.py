@@ -1,7 +1,9 @@
 """ImageEmbedder: vectors for the samples of tar shards, joined to their metadata by id."""
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from models.counts import check_count
+from models.errors import InvalidParameterError, InvalidTypeError
 from models.vectors import EmbeddingSpace
 from workbench.engine.adapter import as_array
 from workbench.errors import MediaError, ShardError, UnsupportedMediaError
@@ -16,7 +19,7 @@ from workbench.media.images import decode_image
 from workbench.media.names import display_name
 from workbench.media.shards import ShardSample, read_shard
 from workbench.media.tars import ShardProblem
-from workbench.stages.dataset import ImageTextPairDataset
+from workbench.stages.dataset import VECTOR_COLUMNS, ImageTextPairDataset
 from workbench.stages.shard_metadata import stated_id
 
 if TYPE_CHECKING:
@@ -68,6 +71,7 @@ class ImageEmbedder(ABC):
         self.image_embedding_column = image_embedding_column
         self.classifiers = list(classifiers)
         self.device = device
+        self._dim: int | None = None
         self.skipped: dict[str, dict[Any, str]] = {}
         self.problems: dict[str, list[ShardProblem]] = {}
 
@@ -102,6 +106,10 @@ class ImageEmbedder(ABC):
         Returns:
             A dataset with the column ``image_embedding_column``.
         """
+        if dataset.id_col in {self.image_embedding_column, *(one.pred_column for one in self.classifiers)}:
+            raise InvalidParameterError(
+                f"{dataset.id_col!r} is the column of the ids; vectors and predictions need another."
+            )
         return dataset.with_step(lambda tar_file, table: self._embed(tar_file, table, dataset.id_col))
 
     def skip(self, tar_path: str, sample_id: Any, reason: str) -> None:
@@ -113,16 +121,22 @@ class ImageEmbedder(ABC):
         """The model, loaded when it is first needed."""
         from models.runtime import pick_device
 
-        return self.load_embedding_model(pick_device(self.device))
+        model = self.load_embedding_model(pick_device(self.device))
+        if not callable(model):
+            raise InvalidTypeError(
+                f"load_embedding_model of {type(self).__name__} gave {model!r}; a callable from a batch to "
+                "vectors is expected."
+            )
+        return model
 
     def _embed(self, tar_file: Path, table: "pd.DataFrame", id_col: str) -> "pd.DataFrame":
         """Embed one shard and join the vectors to its rows by id."""
         self.skipped.pop(tar_file.name, None)
         self.problems.pop(tar_file.name, None)
         vectors: dict[Any, np.ndarray] = {}
-        for batch, samples in self.load_dataset_shard(str(tar_file)):
+        for batch, samples in self._batches(tar_file):
             ids = [_id_of(sample, id_col, tar_file) for sample in samples]
-            rows = _as_rows(self._model(batch), len(ids), self.model_name, tar_file)
+            rows = self._rows_of(batch, len(ids), tar_file)
             for sample_id, row in zip(ids, rows, strict=True):
                 if sample_id in vectors:
                     raise ShardError(f"{display_name(tar_file)} has the id {sample_id!r} twice.")
@@ -130,7 +144,36 @@ class ImageEmbedder(ABC):
         self._check_ids(tar_file, table, id_col, vectors)
         column = [vectors.get(sample_id) for sample_id in table[id_col]]
         predicted = {one.pred_column: _predictions(one, column, tar_file) for one in self.classifiers}
-        return table.assign(**{self.image_embedding_column: column}, **predicted)
+        joined = table.assign(**{self.image_embedding_column: column}, **predicted)
+        joined.attrs[VECTOR_COLUMNS] = [*table.attrs.get(VECTOR_COLUMNS, []), self.image_embedding_column]
+        return joined
+
+    def _batches(self, tar_file: Path) -> Iterable[tuple[Any, list[dict[str, Any]]]]:
+        """Read a shard; what is no series of batches is refused."""
+        batches = self.load_dataset_shard(str(tar_file))
+        if not isinstance(batches, Iterable):
+            raise InvalidTypeError(
+                f"load_dataset_shard of {type(self).__name__} gave {batches!r}; pairs of a batch and its "
+                "samples are expected, yielded or in a list."
+            )
+        return batches
+
+    def _rows_of(self, batch: Any, count: int, tar_file: Path) -> np.ndarray:
+        """Embed a batch: float32 (n, D), finite, with the D of all others."""
+        model = self._model
+        no_grad = getattr(sys.modules.get("torch"), "no_grad", nullcontext)
+        with no_grad():
+            rows = as_array(model(batch))
+        there = f"{count} samples of {display_name(tar_file)}"
+        if rows.ndim != 2 or len(rows) != count or rows.shape[1] != (self._dim or rows.shape[1]):
+            raise ShardError(
+                f"{self.model_name} gave vectors of shape {rows.shape} for {there}; "
+                f"({count}, {self._dim or 'D'}) is expected."
+            )
+        if not np.isfinite(rows).all():
+            raise ShardError(f"{self.model_name} gave NaN or infinite numbers for {there}.")
+        self._dim = rows.shape[1]
+        return rows
 
     def _check_ids(self, tar_file: Path, table: "pd.DataFrame", id_col: str, vectors: dict[Any, Any]) -> None:
         """Refuse a shard whose samples are not those of its metadata."""
@@ -220,20 +263,10 @@ def _id_of(sample: Any, id_col: str, tar_file: Path) -> Any:
     if not isinstance(sample, dict) or id_col not in sample:
         raise ShardError(
             f"A sample of {display_name(tar_file)} came with {sample!r}; a dict with {id_col!r} is expected.",
-            next_step="load_dataset_shard gives one such dict per sample, in the order of the batch.",
+            next_step="load_dataset_shard gives one such dict per sample, in the order of the batch; "
+            "RegisteredModelEmbedder takes id_col=, which must be that of the dataset.",
         )
     return sample[id_col]
-
-
-def _as_rows(output: Any, count: int, model_name: str, tar_file: Path) -> np.ndarray:
-    """Read the vectors of a batch: float32 (n, D)."""
-    rows = as_array(output)
-    if rows.ndim != 2 or len(rows) != count:
-        raise ShardError(
-            f"{model_name} gave vectors of shape {rows.shape} for {count} samples of "
-            f"{display_name(tar_file)}; ({count}, D) is expected."
-        )
-    return rows
 
 
 def _predictions(classifier: EmbeddingClassifier, column: list[Any], tar_file: Path) -> list[Any]:
@@ -254,4 +287,5 @@ def _image_of(sample: ShardSample) -> np.ndarray:
     for suffix in IMAGE_SUFFIXES:
         if suffix in sample.parts:
             return decode_image(sample.parts[suffix], f"{sample.shard}, {sample.key}.{suffix}")
-    raise UnsupportedMediaError(f"{sample.shard}, {sample.key}: it has no image.")
+    there = f"; it has {', '.join(sorted(sample.parts))}" if sample.parts else ""
+    raise UnsupportedMediaError(f"{sample.shard}, {sample.key}: it has no image{there}.")

@@ -44,7 +44,7 @@ def read_metadata(path: Path, id_col: str) -> "pd.DataFrame":
     try:
         with pq.ParquetFile(path) as file:
             _check_announced(path, file.metadata, file.schema_arrow, id_col)
-        return read_bounded(path, MAX_TABLE_BYTES).to_pandas()
+        return read_bounded(path, MAX_TABLE_BYTES).to_pandas(ignore_metadata=True)  # else ids may be an index
     except WorkbenchError:
         raise
     except TooLargeError as error:
@@ -82,7 +82,7 @@ def statement(sample: ShardSample) -> dict[str, Any]:
 def stated_id(sample: ShardSample, id_col: str) -> Any:
     """The id that the ``.json`` part states, else the key."""
     value = statement(sample).get(id_col)
-    return value if isinstance(value, str | int) else sample.key
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else sample.key
 
 
 def _check_announced(path: Path, facts: "pq.FileMetaData", schema: "pa.Schema", id_col: str) -> None:

@@ -2,19 +2,22 @@
 
 import io
 import json
+import math
 import tarfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from models.counts import check_count
+from workbench.engine.adapter import as_array
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
 from workbench.files import write_file
 from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageObject, Task, identity_of
+from workbench.stages.tasks import ImageObject, Task, identity_of, item_identities
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +29,9 @@ __all__ = ["WriteParquetStage", "WriteStoreStage", "WriteWebDatasetStage"]
 
 class WriteStoreStage(ProcessingStage[Task, Task]):
     """Keeps the vectors of a batch in an embedding store, in one commit.
+
+    A clip is known by its content and span. An image or clip that was made by hand is known by its path, its
+    id, its dataset and its pixels, where they are there still; its id or path is its key.
 
     Args:
         store: The folder of the store, or an ``EmbeddingStore``.
@@ -44,7 +50,7 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
         self._opened = open_store(self.store)
 
     def process(self, task: Task) -> Task:
-        """Write the items that have a vector and a clip.
+        """Write the items that have a vector.
 
         Args:
             task: A batch that ``EmbedStage`` embedded.
@@ -52,24 +58,20 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
         Returns:
             The same task.
         """
-        from workbench.engine.clip_ids import stored_id
-
-        by_id = {
-            stored_id(item.metadata["clip"]): item
-            for item in task.data
-            if item.embedding is not None and "clip" in item.metadata
-        }
-        if not by_id:
+        embedded = [place for place, item in enumerate(task.data) if item.embedding is not None]
+        if not embedded:
             return task
         if self._opened is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
         if task.space is None:
             raise StageError(f"{task!r} does not say which space its vectors live in; EmbedStage does.")
+        names = item_identities(task)
+        rows = {_stored_id(task.data[place], names[place]): task.data[place] for place in embedded}
         self._opened.put(
             task.space,
-            list(by_id),
-            np.stack([item.embedding for item in by_id.values()]),
-            clips=[item.metadata["clip"] for item in by_id.values()],
+            list(rows),
+            np.stack([_vector(item.embedding, task) for item in rows.values()]),
+            clips=cast("Any", [item.metadata.get("clip") or _HandMade.of(item) for item in rows.values()]),
             provenance=task.provenance,
         )
         return task
@@ -168,6 +170,34 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
         return task
 
 
+@dataclass(frozen=True)
+class _HandMade:
+    """What a store keeps beside the vector of an item that is no clip."""
+
+    key: str
+    path: str
+    kind: str
+    start_s: float | None = None
+    stop_s: float | None = None
+    caption: str = ""
+
+    @classmethod
+    def of(cls, item: Any) -> "_HandMade":
+        """Read it from the item."""
+        if isinstance(item, ImageObject):
+            return cls(item.image_id or item.image_path, item.image_path, "image")
+        path = str(item.video_path)
+        return cls(item.video_id or path, path, "video", item.start_s, item.stop_s)
+
+
+def _stored_id(item: Any, identity: str) -> str:
+    """Name an item for the store."""
+    from workbench.engine.clip_ids import stored_id
+
+    clip = item.metadata.get("clip")
+    return identity if clip is None else stored_id(clip)
+
+
 def _in_folder(folder: str, name: str) -> Path:
     """The path of a file in a folder, which is made."""
     Path(folder).mkdir(parents=True, exist_ok=True)
@@ -185,12 +215,12 @@ def _table(task: Task) -> "pa.Table":
             "path": _text(getattr(item, "video_path", "") or getattr(item, "image_path", "")),
             "start_s": getattr(item, "start_s", None),
             "stop_s": getattr(item, "stop_s", None),
-            "embedding": None if item.embedding is None else np.asarray(item.embedding, np.float32),
+            "embedding": None if item.embedding is None else _vector(item.embedding, task),
             "model_id": space.model_id if space else "",
             "revision": space.revision if space else "",
             "space": space.key if space else "",
-            "scores": json.dumps(item.scores),
-            "errors": json.dumps(item.errors),
+            "scores": json.dumps(_numbers(item.scores)),
+            "errors": json.dumps({str(name): str(reason) for name, reason in item.errors.items()}),
         }
         for item in task.data
     ]
@@ -207,8 +237,9 @@ def _write_shard(path: Path, images: list[tuple[str, ImageObject]]) -> None:
     """Write the samples of one shard; the same samples give the same bytes."""
     with tarfile.open(path, "w") as tar:
         for key, item in images:
-            facts = {"id": item.image_id, "path": item.image_path, "scores": item.scores}
-            facts |= {name: value for name, value in item.metadata.items() if _is_plain(value)}
+            facts = {"id": item.image_id, "path": item.image_path, "scores": _numbers(item.scores)}
+            own = {name: value for name, value in item.metadata.items() if _is_plain(value)}
+            facts |= {name: value for name, value in own.items() if name not in facts}
             for suffix, content in (("png", _png(item)), ("json", json.dumps(facts).encode())):
                 add_part(tar, key, suffix, content)
 
@@ -220,6 +251,21 @@ def _png(item: ImageObject) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.asarray(item.image_data)).save(stream, "PNG")
     return stream.getvalue()
+
+
+def _vector(embedding: Any, task: Task) -> np.ndarray:
+    """A vector as it is written: float32 (D,), finite."""
+    vector = as_array(embedding)
+    if vector.ndim != 1 or not np.isfinite(vector).all():
+        what = f"has shape {vector.shape}" if vector.ndim != 1 else "holds NaN or infinite numbers"
+        raise StageError(f"A vector of {task!r} {what}; D finite numbers are expected.")
+    return vector
+
+
+def _numbers(scores: dict[str, Any]) -> dict[str, Any]:
+    """Scores as JSON can hold them: also those of NumPy; one that is no number is null."""
+    plain = ((str(name), one.item() if hasattr(one, "item") else one) for name, one in scores.items())
+    return {name: None if isinstance(one, float) and not math.isfinite(one) else one for name, one in plain}
 
 
 def _is_plain(value: Any) -> bool:

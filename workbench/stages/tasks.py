@@ -248,7 +248,8 @@ def _facts(item: Any, dataset_name: str) -> list[Any]:
     content = getattr(item.metadata.get("clip"), "content_id", "")
     if content:
         return [*facts, content]
-    return [*facts, dataset_name, _plain(item.metadata), _pixels_digest(pixels)]
+    known = [*facts, dataset_name, _pixels_digest(pixels)]
+    return known if any(facts[:2]) or pixels is not None else [*known, _plain(item.metadata)]
 
 
 def _pixels_digest(pixels: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """The ready stages, in one pipeline from a folder to a store."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from workbench.errors import StageError
 from workbench.media.images import jpeg_bytes
 from workbench.media.samples import sample_clips
 from workbench.stages import (
+    ClassifyStage,
     DecodeStage,
     EmbedStage,
     ImageBatch,
@@ -155,3 +157,39 @@ def test_stages__before_setup_and_with_strange_items():
         TextScoreStage(Versioned(), "red").process(ImageBatch())
     with pytest.raises(StageError, match="has no clip"):
         DecodeStage().process(VideoBatch(data=[VideoObject("x.mp4")]))
+
+
+def pictures(*shades, channels=3):
+    return [
+        ImageObject(image_id=f"i{shade}", image_data=np.full((8, 8, channels), shade, np.uint8))
+        for shade in shades
+    ]
+
+
+def test_embed_stage__pixels_that_no_model_takes_are_their_items_error():
+    items = [*pictures(9), *pictures(1, channels=4), *pictures(200)]
+    items[1].image_data = items[1].image_data.astype(np.int64)
+    task = ImageBatch("set", items)
+    result = Pipeline(stages=[EmbedStage(Versioned())]).run(initial_tasks=[task], progress=False)
+    assert [item.embedding is None for item in result.items] == [False, True, False]
+    assert "3 channels" in result.items[1].errors["embed"]
+
+
+def test_write_store__keeps_images_that_were_made_by_hand(tmp_path):
+    stages = [EmbedStage(Versioned()), WriteStoreStage(tmp_path / "s")]
+    tasks = [ImageBatch("a", pictures(1, 9)), ImageBatch("b", pictures(1))]
+    for _ in range(2):  # a second run adds nothing
+        Pipeline(stages=stages).run(initial_tasks=tasks, progress=False)
+    store = EmbeddingStore(tmp_path / "s")
+    (space,) = store.spaces()
+    assert store.rows(space)["key"].tolist() == ["i1", "i9", "i1"]
+    assert store.rows(space)["kind"].unique().tolist() == ["image"]
+
+
+@pytest.mark.parametrize("make", [lambda m: TextScoreStage(m, "red"), lambda m: ClassifyStage(m, ["red"])])
+def test_stages__vectors_of_another_model_are_refused(make):
+    task = ImageBatch(data=pictures(1))
+    (embedded,) = Pipeline(stages=[EmbedStage(Versioned())]).run(initial_tasks=[task], progress=False)
+    embedded.space = replace(embedded.space, model_id="some/other")
+    with pytest.raises(StageError, match=r"EmbeddingSpaceError: .* of some/other 1"):
+        Pipeline(stages=[make(Versioned())]).run(initial_tasks=[embedded], progress=False)

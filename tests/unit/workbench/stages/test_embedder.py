@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from models.errors import InvalidParameterError, InvalidTypeError
 from tests.fakes import MeanColorModel
 from workbench.errors import EmbeddingsFileError, ShardError, SourceNotFoundError
 from workbench.media.images import decode_image, jpeg_bytes
@@ -200,3 +201,73 @@ def test_dataset__ids_that_are_there_twice(write_shard):
     folder = write_shard([("1", "red")], ids=["1", "1"])
     with pytest.raises(ShardError, match="'1' is there twice"):
         _ = ImageTextPairDataset.from_webdataset(folder).metadata
+
+
+class Scripted(ImageEmbedder):
+    """Gives the vectors that it is told to, one call a shard."""
+
+    def __init__(self, *outputs):
+        super().__init__("scripted", device="cpu")
+        self.outputs = list(outputs)
+
+    def load_dataset_shard(self, tar_path):
+        yield "pictures", [{"id": "1"}]
+
+    def load_embedding_model(self, device):
+        return lambda batch: self.outputs.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ([[1.0, np.nan]], "NaN or infinite numbers for 1 samples of .*00001.tar"),
+        ([[1, 2, 3]], r"\(1, 2\) is"),
+    ],
+)
+def test_call__vectors_of_no_use_name_their_shard(write_shard, second, says):
+    for name in ("00000", "00001"):
+        folder = write_shard([("1", "red")], name=name)
+    dataset = Scripted([[1, 2]], second)(ImageTextPairDataset.from_webdataset(folder))
+    with pytest.raises(ShardError, match=says):
+        _ = dataset.metadata
+
+
+def test_call__no_gradients_are_kept(write_shard):
+    weight = torch.ones(1, 2, requires_grad=True)
+    embedder = Scripted()
+    embedder.load_embedding_model = lambda device: (
+        lambda batch: weight * (1 if torch.is_grad_enabled() else 2)
+    )
+    table = embedder(ImageTextPairDataset.from_webdataset(write_shard([("1", "red")]))).metadata
+    assert table["image_embedding"][0].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("method", ["load_dataset_shard", "load_embedding_model"])
+def test_call__a_method_that_was_left_empty_is_named(write_shard, method):
+    embedder = Scripted([[1, 2]])
+    setattr(embedder, method, lambda _: None)
+    with pytest.raises(InvalidTypeError, match=f"{method} of Scripted gave None"):
+        _ = embedder(ImageTextPairDataset.from_webdataset(write_shard([("1", "red")]))).metadata
+
+
+def test_call__the_column_of_the_ids_is_not_overwritten(write_shard):
+    embedder = RegisteredModelEmbedder(MeanColorModel(), image_embedding_column="id")
+    with pytest.raises(InvalidParameterError, match="'id' is the column of the ids"):
+        embedder(ImageTextPairDataset.from_webdataset(write_shard([("1", "red")])))
+
+
+def test_save_metadata__types_do_not_depend_on_the_shard(write_shard, tmp_path):
+    write_shard([], name="00000", parquet=False)
+    write_shard([("a", b"no picture")], name="00001")
+    folder = write_shard([("b", "red")], name="00002")
+    dataset = RegisteredModelEmbedder(MeanColorModel())(ImageTextPairDataset.from_webdataset(folder))
+    dataset.save_metadata(tmp_path / "out", columns=["image_embedding"])
+    table = pd.read_parquet(tmp_path / "out")
+    assert table["id"].tolist() == ["a", "b"]
+    assert [vector is None for vector in table["image_embedding"]] == [True, False]
+
+
+def test_dataset__ids_that_pandas_keeps_as_an_index(write_shard):
+    folder = write_shard([("b", "red")])
+    pd.DataFrame({"text": ["a"]}, pd.Index(["b"], name="id")).to_parquet(folder / "00000.parquet")
+    assert ImageTextPairDataset.from_webdataset(folder).metadata["id"].tolist() == ["b"]

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from tests.fakes import MeanColorModel
 from workbench import classify, embed, sample_clips
-from workbench.errors import NothingToRankError
+from workbench.errors import NothingToRankError, StageError
 from workbench.media.shards import read_shard
 from workbench.stages import (
     ClassifyStage,
@@ -17,8 +18,10 @@ from workbench.stages import (
     EmbedStage,
     ImageBatch,
     ImageObject,
+    ImageTextPairDataset,
     Pipeline,
     ReadClipsStage,
+    RegisteredModelEmbedder,
     VideoBatch,
     VideoObject,
     WriteParquetStage,
@@ -109,3 +112,34 @@ def test_classify_stage__without_labels_or_vectors():
     stage = ClassifyStage(MeanColorModel(), ["red"])
     stage.setup()
     assert stage.process(ImageBatch(data=[image("a")])).data[0].scores == {}
+
+
+def test_writers__scores_of_any_kind_are_valid_json(tmp_path):
+    item = image("a")
+    item.scores = {"half": np.float32(0.5), "none": float("nan"), "n": 1}
+    item.errors = {"x": ValueError("bad")}
+    item.metadata = {"id": "other", "label": "grey"}
+    item.embedding = torch.ones(3, requires_grad=True)
+    task = ImageBatch(data=[item])
+    WriteParquetStage(tmp_path / "table").process(task)
+    (shard,) = WriteWebDatasetStage(tmp_path / "shards").process(task)._metadata["shards"]
+    (row,) = pd.read_parquet(tmp_path / "table").to_dict("records")
+    assert json.loads(row["scores"], parse_constant=pytest.fail) == {"half": 0.5, "none": None, "n": 1}
+    assert json.loads(row["errors"]) == {"x": "bad"}
+    assert row["embedding"].tolist() == [1, 1, 1]
+    facts = json.loads(next(read_shard(shard)).parts["json"], parse_constant=pytest.fail)
+    assert (facts["id"], facts["label"], facts["scores"]["none"]) == ("a", "grey", None)
+
+
+@pytest.mark.parametrize("vector", [np.array([1, np.nan]), np.ones((1, 2))])
+def test_write_parquet__refuses_what_is_no_vector(tmp_path, vector):
+    task = ImageBatch(data=[ImageObject(image_id="a", embedding=vector)])
+    with pytest.raises(StageError, match="D finite numbers are expected"):
+        WriteParquetStage(tmp_path).process(task)
+
+
+def test_write_webdataset__can_be_embedded_again(tmp_path):
+    WriteWebDatasetStage(tmp_path).process(ImageBatch(data=[image(f"img{n}", n) for n in range(3)]))
+    table = RegisteredModelEmbedder(MeanColorModel())(ImageTextPairDataset.from_webdataset(tmp_path)).metadata
+    assert table["id"].tolist() == ["img0", "img1", "img2"]
+    assert not table["image_embedding"].isna().any()
