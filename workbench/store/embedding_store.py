@@ -102,8 +102,8 @@ class EmbeddingStore(StoredVectors):
             more_like: Keys or ids of clips to be like; they are not found themselves.
             less_like: Keys or ids of clips to be unlike; they are not found either.
             k: How many clips to find.
-            where: Which rows count: a pandas query such as "caption.str.contains('dog')", or a function from
-                the table of ``rows(space)`` to a mask.
+            where: Which rows count: a condition as pandas writes it, such as "caption.str.contains('dog')",
+                which can compare and nothing else; or a function from the table of ``rows(space)`` to a mask.
             by_video: Whether to find at most one clip of each file.
             index: Whether to ask the index that ``build_index`` made; its recall without a filter is in
                 the result. Where a filter leaves too little of what it finds, the search is exact.

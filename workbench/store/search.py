@@ -7,6 +7,7 @@ import numpy as np
 
 from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
+from workbench.store.filters import rows_that_fit
 from workbench.store.results import Hit, SearchResult
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def run_search(
         space: Their space.
         query: float32 (D,).
         k: How many clips to find.
-        where: A pandas query such as "kind == 'video'", or a function from the table of facts to a mask.
+        where: A condition such as "kind == 'video'", or a function from the table of facts to a mask.
         leave_out: Places of rows that are not to be found.
         by_video: Whether to find at most one clip of each file, its best.
 
@@ -181,22 +182,7 @@ def _mask(snapshot: "Snapshot", where: Any, leave_out: Sequence[int]) -> np.ndar
         return None
     mask = np.ones(len(snapshot.vectors), bool)
     mask[list(leave_out)] = False
-    if where is None:
-        return mask
-    columns = snapshot.rows.column_names
-    named = [name for name in columns if callable(where) or name in str(where)]
-    facts = snapshot.facts(named)
-    try:
-        chosen = where(facts) if callable(where) else facts.eval(where, engine="python")
-        chosen = np.asarray(chosen)
-    except Exception as error:
-        raise InvalidParameterError(
-            f"where={where!r} cannot be used: {error}.",
-            next_step=f"Write for example \"kind == 'video'\"; the columns are {', '.join(columns)}.",
-        ) from error
-    if chosen.shape != mask.shape or chosen.dtype != bool:
-        raise InvalidParameterError(f"where={where!r} gives no yes or no for each row.")
-    return mask & chosen
+    return mask if where is None else mask & rows_that_fit(snapshot, where)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
