@@ -15,6 +15,7 @@ from workbench import commands
 from workbench.commands import DEFAULT_MODEL, FAILED, INTERRUPTED, Work
 from workbench.embed_command import embed
 from workbench.errors import WorkbenchError
+from workbench.files import described_os_error
 from workbench.models_commands import Json, models_app
 from workbench.options import BatchSize, DeviceName, FramesPerClip, Model, Samples, Sources, Store, Strict
 from workbench.store_commands import search, store_app
@@ -54,6 +55,10 @@ def main(argv: list[str] | None = None) -> NoReturn:
         terminal.error(error.message, error.next_step)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:  # of the machine: a full disk, a folder that may not be written
+        if debug:
+            raise
+        terminal.error(*described_os_error(error))
     except Exception as error:  # the edge of the program: a defect gets a message, not a page of trace
         if debug:
             raise

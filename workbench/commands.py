@@ -1,6 +1,7 @@
 """What `workbench rank` does, and what it shares with `workbench embed`."""
 
 import math
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InvalidParameterError, NothingToEmbedError
+from workbench.errors import InvalidParameterError, JobStoppedError, NothingToEmbedError
 from workbench.ranking_view import Reason, ranking_document, show_ranking, write_ranking
 from workbench.terminal import Terminal
 
@@ -182,7 +183,11 @@ def embed_work(
     )
     with suppress(KeyboardInterrupt):
         wait_showing(job, wanted=True)
-    vectors = job.result()
+    try:
+        vectors = job.result()
+    except JobStoppedError:
+        terminal.warn("Interrupted before the first clip was embedded.")
+        raise KeyboardInterrupt from None
     broke_later = [(one.key, one.reason) for one in vectors.skipped]
     terminal.skipped(broke_later)
     return vectors, [(error.path, error.reason) for error in clips.errors] + broke_later
@@ -232,13 +237,24 @@ def check_ending(path: Path | None, endings: Iterable[str]) -> None:
         raise InvalidParameterError(
             f"{path.name} ends in none of {', '.join(endings)}.", next_step="The ending chooses the format."
         )
-    if not path.absolute().parent.is_dir():
-        raise InvalidParameterError(f"There is no folder {path.absolute().parent} to write {path.name} to.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise InvalidParameterError(
+            f"There is no folder {folder} to write {path.name} to.", next_step="Make it, or name another."
+        )
+    if not os.access(folder, os.W_OK):
+        raise InvalidParameterError(
+            f"Nothing may be written to {folder}.",
+            next_step="Change its permissions, or name another.",
+        )
 
 
-def exit_code(terminal: Terminal, work: Work, *, stopped: bool, skipped: "Sequence[Reason]") -> int:
-    """Say how it went."""
+def exit_code(
+    terminal: Terminal, work: Work, *, stopped: bool, skipped: "Sequence[Reason]", resume: bool = False
+) -> int:
+    """Say how it went; with ``resume`` a stopped run has kept what it did for the next one."""
     if stopped:
-        terminal.warn("Interrupted: what was finished is kept.")
+        goes_on = "; the same command with --resume goes on from there" if resume else ""
+        terminal.warn(f"Interrupted: what was finished is kept{goes_on}.")
         return INTERRUPTED
     return SOME_SKIPPED if work.strict and skipped else 0

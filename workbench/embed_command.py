@@ -162,12 +162,14 @@ def run_embed(
         embed_on_ray(work, clips, folder, afresh=afresh)
         afresh = False  # what follows only reads, and says why a clip has no row
     vectors, skipped = embed_work(terminal, work, clips, _opened(folder, afresh=afresh))
+    if vectors.stopped:
+        out = _partial(out, hidden)
     if out is not None:
         vectors.save(out)
     if hidden is not None and not vectors.stopped:
         shutil.rmtree(hidden, ignore_errors=True)
     _tell(terminal, work, out, vectors, skipped)
-    return exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped)
+    return exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped, resume=hidden is not None)
 
 
 class _Afresh:
@@ -206,6 +208,13 @@ def _hidden_store(out: Path | None) -> Path | None:
     return None if out is None else out.with_name(f".{out.name}.unfinished")
 
 
+def _partial(out: Path | None, hidden: Path | None) -> Path | None:
+    """Name the file for what a stopped run has: never one that is there, and none where --resume goes on."""
+    if out is None or hidden is not None:
+        return None
+    return out.with_name(f"{out.stem}.partial{out.suffix}") if out.exists() else out
+
+
 def _tell(
     terminal: Terminal, work: Work, out: Path | None, vectors: "Embeddings", skipped: Sequence[Reason]
 ) -> None:
@@ -213,8 +222,9 @@ def _tell(
     stats = vectors.stats
     parts = [stats.text] if stats.text else []
     parts += [f"{stats.reused:,} of them were there"] if stats.reused else []
-    place = " and ".join(str(one) for one in (out, work.store) if one is not None)
-    said = " · ".join([f"{len(vectors):,} vectors of {vectors.dim} numbers in {place}", *parts])
+    places = [str(one) for one in (out, work.store) if one is not None]
+    there = f" in {' and '.join(places)}" if places else ""
+    said = " · ".join([f"{len(vectors):,} vectors of {vectors.dim} numbers{there}", *parts])
     terminal.say(said, style="bold")
     terminal.json(
         {

@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -15,6 +16,31 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     """
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     write_file(path, lambda part: part.write_bytes(data))
+
+
+def described_os_error(error: OSError) -> tuple[str, str]:
+    """Say what the machine refused, and what to do.
+
+    Args:
+        error: What came of reading or writing.
+
+    Returns:
+        What is wrong, and the next step.
+
+    Example:
+        >>> described_os_error(OSError(errno.ENOSPC, "No space left on device", "/films/x.npz"))
+        ('/films/x.npz: no space left on device.', 'Make room, then run the same command again.')
+    """
+    steps = {
+        errno.ENOSPC: "Make room, then run the same command again.",
+        errno.EDQUOT: "Make room, then run the same command again.",
+        errno.EACCES: "Change the permissions, or name another place.",
+        errno.EROFS: "It may be read only; name another place.",
+        errno.EFBIG: "Files may not grow so large here; raise the limit (ulimit -f), or name another place.",
+    }
+    what = (error.strerror or str(error)).lower()
+    step = steps.get(error.errno or 0, "The same command with --debug shows where it happened.")
+    return f"{error.filename}: {what}." if error.filename else f"{what[:1].upper()}{what[1:]}.", step
 
 
 def sync_file(path: Path) -> None:

@@ -71,7 +71,7 @@ def gc(
     """Join small files and drop old versions; no vector is lost."""
     terminal = Terminal(as_json=as_json)
     freed = _open(folder).compact(keep_s=keep_s)
-    terminal.say(f"{readable_size(freed)} are free again.")
+    terminal.say(f"{readable_size(freed)} are free again." if freed else "There was nothing to tidy.")
     terminal.json({"freed_bytes": freed})
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
+from workbench.engine.adapter import load_if_named
 from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
@@ -95,7 +96,7 @@ class EmbeddingStore(StoredVectors):
 
         Args:
             text: What to look for in words; needs ``model``.
-            model: The model that embedded the clips, loaded.
+            model: The model that embedded the clips: loaded, or its id, which loads it for this search.
             space: Which embedding space; None is the model's, or the only one.
             image: A picture to look for; needs ``model``.
             vector: A ready vector (D,).
@@ -120,6 +121,8 @@ class EmbeddingStore(StoredVectors):
         named = [*more_like, *less_like]
         ids = places_of(snapshot, named)
         like, unlike = ids[: len(more_like)], ids[len(more_like) :]
+        if isinstance(model, str) and (text is not None or image is not None):
+            model = load_if_named(chosen.model_id, revision=chosen.revision or None)
         query = query_vector(
             model=model,
             text=text,

@@ -28,10 +28,7 @@ _PLAIN = (
     *(ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotIn),
 )
 _ALLOWED = [f".str.{name}()" for name in sorted(_METHODS["str"])]
-_ALLOWED += [
-    *(f".{name}()" for name in sorted(_METHODS[""])),
-    *(f".dt.{name}" for name in sorted(_PARTS["dt"])),
-]
+_ALLOWED += [f".{name}()" for name in sorted(_METHODS[""])] + [f".dt.{name}" for name in sorted(_PARTS["dt"])]
 _LONGEST = 10_000
 
 

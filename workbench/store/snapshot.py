@@ -94,12 +94,17 @@ def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> S
         read: Reads the table with all its columns; called only when there is no current snapshot.
 
     Returns:
-        The snapshot.
+        The snapshot; where it cannot be written, it is in memory.
     """
     for _ in range(_TRIES):
         folder = cache / table_signature(table)
         if not (folder / _ABOUT).is_file():
-            _make(folder, read())
+            rows = read()
+            try:
+                _make(folder, rows)
+            except OSError as error:  # a full disk, or a store that may only be read
+                _logger.warning("The snapshot %s is kept in memory alone: %s", folder, error)
+                return _in_memory(rows)
             _drop_older(cache, folder)
         try:
             return _opened(folder)
@@ -136,6 +141,12 @@ def _opened(folder: Path) -> Snapshot:
     if rows.num_rows != len(vectors):
         raise _DamagedError(f"it has {rows.num_rows:,} rows and {len(vectors):,} vectors")
     return Snapshot(vectors, rows)
+
+
+def _in_memory(rows: "pa.Table") -> Snapshot:
+    """A snapshot that lies nowhere."""
+    dim = rows.schema.field("vector").type.list_size
+    return Snapshot(as_matrix(rows["vector"], dim), rows.drop_columns(["vector"]))
 
 
 def drop_stale(cache: Path, table: Path, keep_s: float) -> None:

@@ -77,7 +77,8 @@ class StoredVectors:
             provenance: What made them: device, dtype, versions; kept once for all rows.
 
         Raises:
-            InvalidParameterError: If ids and rows differ in number, or an id comes twice.
+            InvalidParameterError: If ids and rows differ in number, an id comes twice, or a number is NaN
+                or infinite.
             EmbeddingSpaceError: If vectors of that space have another D.
             StoreError: If the disk is full or the folder may not be written; what was there is kept.
         """
@@ -87,6 +88,9 @@ class StoredVectors:
                 f"{len(ids)} ids came with vectors of shape {matrix.shape}; (N, D) and one id of its own "
                 "per row are needed."
             )
+        if not np.isfinite(matrix).all():
+            bad = int((~np.isfinite(matrix)).any(axis=1).sum())
+            raise InvalidParameterError(f"{bad} of {len(matrix)} vectors hold NaN or infinite numbers.")
         if not len(ids):
             return
         with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):

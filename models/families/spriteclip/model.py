@@ -60,6 +60,10 @@ class SpriteCLIP(VideoTextEmbeddingModel):
         self.model_dir = Path(model_dir) if model_dir is not None else Path(__file__).parent / "weights"
         self.device = str(device)
         self._dtype = _DTYPES[str(dtype).removeprefix("torch.")]
+        self.dtype = str(self._dtype).removeprefix("torch.")
+        self.dtype_reason = (
+            "as asked for" if str(dtype) != "auto" else "a small model gains nothing from others"
+        )
         self._model: DualEncoder | None = None
         self._tokenizer: Tokenizer | None = None
 

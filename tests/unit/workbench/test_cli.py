@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -255,6 +256,54 @@ def test_embed__an_interrupt_keeps_what_is_done(run, gated_model, many_pictures,
     assert code == 130
     assert "Traceback" not in err
     assert 10 <= len(Embeddings.load(saved)) < 200
+    before = saved.read_bytes()  # as if it were whole
+    calls.clear()
+    code, said, _ = run("embed", folder, "-m", "fake-gated", "--batch-size", 10, "--out", saved)
+    assert (code, saved.read_bytes()) == (130, before)
+    assert "vectors.partial.npz" in said
+    assert len(Embeddings.load(tmp_path / "vectors.partial.npz")) < 200
+
+
+def test_embed__an_interrupt_while_loading_is_one(run, many_pictures, monkeypatch, tmp_path):
+    wait, calls, let_go = EmbedJob.wait, [], threading.Event()
+
+    def interrupted(self, timeout=None):
+        calls.append(timeout)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return wait(self, timeout)
+
+    monkeypatch.setattr(EmbedJob, "wait", interrupted)
+    monkeypatch.setattr("workbench.engine.embed.as_clips", lambda _: let_go.wait(30))
+    code, _, err = run("embed", many_pictures[0].path, "--out", tmp_path / "v.npz")
+    let_go.set()
+    assert code == 130
+    assert "Interrupted before the first clip" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(28, "No space left on device", "/films/v.npz"), "/films/v.npz: no space left on device."),
+        (PermissionError(13, "Permission denied", "/x"), "/x: permission denied."),
+    ],
+)
+def test_main__what_the_machine_refuses_is_no_defect(run, monkeypatch, tmp_path, error, says):
+    def refused(*args):
+        raise error
+
+    monkeypatch.setattr("workbench.engine.embeddings.Embeddings.save", refused)
+    code, _, err = run("embed", "--samples", "--out", tmp_path / "v.npz")
+    assert code == 1
+    assert says in err
+    assert "defect" not in err
+
+
+def test_embed__a_folder_that_may_not_be_written_is_told_before_the_work(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    code, _, err = run("embed", "--samples", "--out", tmp_path / "v.npz")
+    assert code == 1
+    assert "Nothing may be written to" in err
 
 
 def test_module__a_closed_pipe_is_no_trace():

@@ -146,3 +146,13 @@ def test_table__a_damaged_file_is_refused_with_a_way_out(store, how):
         spoil(path, how)
     with pytest.raises(StoreError, match=r"Reading the store .* failed: .*(put a copy|open it anew)"):
         EmbeddingStore(store.path).get(SPACE, ["a"])
+
+
+def test_snapshot__where_nothing_can_be_written_it_is_in_memory(store, monkeypatch):
+    def read_only(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("workbench.store.snapshot.sync_file", read_only)
+    found = store.search(vector=[1, 0], k=1)
+    assert found.to_frame()["key"].tolist() == ["a"]
+    assert not [one for one in (store.path / "snapshots").rglob("*") if one.is_file()]

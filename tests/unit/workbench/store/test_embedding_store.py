@@ -259,3 +259,17 @@ def test_embed__other_frames_than_the_stored_ones_need_the_model(tmp_path):
     assert (own.stats.reused, own.space.sampling) == (0, "uniform-middle:8")
     again = embed(model, clips, store=store, num_frames=16, progress=False)
     assert (again.stats.reused, again.space.sampling) == (2, "uniform-middle:16")
+
+
+def test_put__numbers_that_are_none_are_refused(store):
+    with pytest.raises(InvalidParameterError, match="1 of 2 vectors hold NaN"):
+        store.put(SPACE, ["a", "b"], np.array([[1, 2], [np.nan, np.inf]]))
+    assert store.spaces() == []
+
+
+def test_search__loads_a_model_that_is_named(store):
+    from workbench.media.samples import sample_clips
+
+    embed("workbench/spriteclip-tiny", sample_clips()[:3], store=store, progress=False)
+    assert len(store.search("a star", model="workbench/spriteclip-tiny", k=2)) == 2
+    assert store.info().spaces[0].made[0]["dtype"] == "float32"
