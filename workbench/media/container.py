@@ -162,7 +162,8 @@ def _best_stream(container: "InputContainer", name: str) -> "VideoStream":
 def _decoder(stream: "VideoStream") -> Any:
     """Take the stream's decoder, or libvpx where a WebM has transparency: FFmpeg's own drops it."""
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
-    if name and stream.metadata.get("alpha_mode") == "1":
+    tags = {key.lower(): value for key, value in stream.metadata.items()}  # FFmpeg writes it either way
+    if name and tags.get("alpha_mode") == "1":
         with suppress(av.error.FFmpegError, ValueError):
             return av.CodecContext.create(name, "r")
     return stream.codec_context

@@ -8,6 +8,7 @@ from workbench.media.packets import PacketReader
 
 _SMALL_FILE_BYTES = 2 << 20
 _LONGEST_BELIEVED_S = 4 * 3600.0  # a longer one is checked: damaged headers state years
+_GUESSES = "mpeg"  # program streams state no length; FFmpeg guesses it, and of short ones half
 
 
 def length_of_file(path: Path) -> float:
@@ -27,6 +28,8 @@ def length_of_file(path: Path) -> float:
 
 def stated_length_s(video: OpenVideo) -> float | None:
     """Return the length in seconds that the headers state; None if it is missing or hard to believe."""
+    if video.container.format.name == _GUESSES and video.container.size <= _SMALL_FILE_BYTES:
+        return None
     stated_s = _stream_length_s(video)
     return stated_s if 0 < stated_s <= _LONGEST_BELIEVED_S else None
 
@@ -47,14 +50,17 @@ def length_s(video: OpenVideo) -> float:
     rate = video.stream.average_rate or video.stream.guessed_rate or 25
     step_s = 1 / float(rate)
     tick_s = float(reader.time_base)
-    stops = [
-        reader.seconds(packet.pts) + (packet.duration * tick_s if packet.duration else step_s)
-        for packet in reader
-        if packet.pts is not None
-    ]
-    if not stops and not hint_s:
+    stop_s, untimed = 0.0, 0
+    for packet in reader:
+        if packet.pts is None:
+            untimed += 1
+        else:
+            after_s = packet.duration * tick_s if packet.duration else step_s
+            stop_s = max(stop_s, reader.seconds(packet.pts) + after_s)
+    found_s = stop_s or hint_s or untimed * step_s  # a bare stream of H.264 or HEVC has no times
+    if not found_s:
         raise ClipDecodeError("No pictures: the file holds no packet of its video stream.")
-    return max(stops, default=hint_s)
+    return found_s
 
 
 def _stream_length_s(video: OpenVideo) -> float:

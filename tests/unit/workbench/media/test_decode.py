@@ -141,6 +141,13 @@ def test_frames_at__transparent_areas_on_white(tmp_path: Path) -> None:
         assert np.abs(got[:, 24, 54].astype(int) - 255).max() <= 4, name
 
 
+def test_frames_at__transparency_that_a_tag_states_in_capitals(tmp_path: Path) -> None:
+    path = write_transparent(tmp_path / "a.webm", "libvpx-vp9", "yuva420p", alpha_mode="1")
+    with av.open(str(path)) as container:
+        assert "ALPHA_MODE" in container.streams.video[0].metadata
+    assert np.abs(frames_at(path, [0.05]).data[:, 24, 54].astype(int) - 255).max() <= 4
+
+
 def test_frames_at__two_video_streams(tmp_path: Path) -> None:
     path = write_two_streams(tmp_path / "two.mp4")
     assert frames_at(path, [1.05]).data.shape == (1, 96, 128, 3)

@@ -8,7 +8,8 @@ import pytest
 from make_data import Ramp, ramp_numbers, write_ramp
 
 from workbench.media import onepass
-from workbench.media.decode import frames_at
+from workbench.media.decode import frames_at, probe, sample_frames
+from workbench.media.sources import load_clips
 
 X264 = {"codec": "libx264"}
 VP9 = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}}
@@ -81,6 +82,18 @@ def test_frames_at__equals_a_full_decode(name: str, tmp_path: Path) -> None:
     for wanted in ([3], [17, 4], [28, 28, 0], [5, 9, 22], list(range(0, 28, 4))):
         some = frames_at(path, [middles[i] for i in wanted])
         np.testing.assert_array_equal(some.data, np.stack([pictures[i] for i in wanted]))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_sample_frames__of_every_kind_of_file(name: str, tmp_path: Path) -> None:
+    path = write_ramp(tmp_path / name, **KINDS[name])
+    times, pictures = reference(path, **KINDS[name])
+    got, length_s = sample_frames(path, 4), probe(path).duration_s
+    assert length_s == pytest.approx(len(times) / KINDS[name].get("fps", 10), rel=0.15)
+    middles = [(k + 0.5) * length_s / 4 + 1e-3 for k in range(4)]
+    shown = [max(i for i, time in enumerate(times) if time <= middle) for middle in middles]
+    np.testing.assert_array_equal(got.data, np.stack([pictures[i] for i in shown]))
+    assert [clip.path for clip in load_clips(path)] == [path]
 
 
 FILMS = ["h264-b.mp4", "h264-pyramid.mp4", "h264-open-gop.mp4", "h264-intra-refresh.mp4"]
