@@ -20,6 +20,7 @@ from workbench.engine.sizing import BatchSizer, is_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
+Unit = TypeVar("Unit", bound=Sequence[Any])  # of items that are prepared together
 Finish = Callable[[], np.ndarray]  # waits for a step that was started, and gives its rows
 
 
@@ -128,8 +129,8 @@ def prefetch(
 
 
 def run_batches(
-    units: Iterable[Sequence[T]],
-    prepare: Callable[[Sequence[T]], Iterable[Prepared[T]]],
+    units: Iterable[Unit],
+    prepare: Callable[[Unit], Iterable[Prepared[T]]],
     start: Callable[[list[Any]], Finish],
     *,
     sizer: BatchSizer,
@@ -171,8 +172,8 @@ def run_batches(
 
 
 def _one_by_one(
-    units: Iterable[Sequence[T]],
-    prepare: Callable[[Sequence[T]], Iterable[Prepared[T]]],
+    units: Iterable[Unit],
+    prepare: Callable[[Unit], Iterable[Prepared[T]]],
     *,
     sizer: BatchSizer,
     workers: int,
@@ -181,7 +182,7 @@ def _one_by_one(
     """Prepare units in threads; yield their items, each let go of before the next."""
     size = 1
 
-    def measured() -> Iterator[Sequence[T]]:
+    def measured() -> Iterator[Unit]:
         nonlocal size
         for unit in units:
             size = max(len(unit), 1)

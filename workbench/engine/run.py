@@ -1,8 +1,9 @@
 """One embedding run: from clips to rows, in whatever thread calls it."""
 
-import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore
 from workbench.engine.tally import Tally
-from workbench.engine.units import in_units
+from workbench.engine.units import FilmPass, Unit, in_parts, in_units
 from workbench.errors import InvalidClipError, MediaError
 from workbench.media.sampling import frame_times
 
@@ -98,8 +99,6 @@ class EmbedRun:
     def _work(self) -> None:
         """Do it."""
         missing = self._reuse()
-        # A lone clip takes the threads that other clips do not need.
-        self._decoder_threads = max(self._workers // max(len(missing), 1), 1)
         outcomes = run_batches(
             self._units(missing),
             self._prepare,
@@ -145,25 +144,27 @@ class EmbedRun:
         self.tally.spend({"write_s": time.perf_counter() - began})
         return [place for place in places if ids[place] not in found]
 
-    def _units(self, places: list[int]) -> Iterator[list[int]]:
-        """Group windows of one film, in so many parts that every worker has one."""
-        share = -(-len(places) // self._workers)
-        return in_units(places, self.clips, lambda: min(share, self._sizer.together(self._workers)))
+    def _units(self, places: list[int]) -> Iterator[Unit]:
+        """Group windows of one film, in so many parts that every worker has one of some length."""
+        parts = in_parts(places, self.clips, share=-(-len(places) // self._workers))
+        first = list(islice(parts, self._workers))
+        # Few films take the threads that others do not need.
+        self._decoder_threads = max(self._workers // max(len(first), 1), 1)
+        passes = (FilmPass(part, partial(self._decoded, part)) for part in chain(first, parts))
+        return in_units(passes, lambda: self._sizer.together(self._workers), self._workers)
 
-    def _prepare(self, places: Sequence[int]) -> list[Prepared[int]]:
+    def _prepare(self, unit: Unit) -> list[Prepared[int]]:
         """Decode and preprocess clips, in a worker thread; of each the pixels go before the next."""
-        clips = [self.clips[place] for place in places]
-        problem = ""
         done: list[Prepared[int]] = []
-        with contextlib.closing(self._decoded(clips)) as stream:
-            for place in places:
+        with unit.film.turn(unit.number):
+            for place in unit:
                 began = time.perf_counter()
-                problem = "The job was stopped." if self._stop.is_set else problem
+                problem = "The job was stopped." if self._stop.is_set else ""
                 frames = None
                 try:
-                    frames = None if problem else next(stream)
+                    frames = None if problem else unit.film.frames()
                 except CLIP_PROBLEMS as error:
-                    problem = str(error)  # of the file: what is left of it has the same
+                    problem = str(error)
                 seconds = {"decode_s": time.perf_counter() - began}
                 done.append(
                     self._preprocess(place, frames, seconds)
@@ -173,15 +174,16 @@ class EmbedRun:
                 del frames  # else its pixels stay while the next are decoded
         return done
 
-    def _decoded(self, clips: "Sequence[Clip]") -> "Generator[Frames]":
+    def _decoded(self, places: Sequence[int]) -> "Generator[Frames]":
         """Decode the frames of each clip: several are spans of one film and take one pass."""
+        clips = [self.clips[place] for place in places]
         if len(clips) == 1:
             yield clips[0].frames(self._num_frames, threads=self._decoder_threads)
             return
         from workbench.media.spans import frames_of_spans
 
         times = [frame_times(clip.start_s, clip.stop_s, self._num_frames) for clip in clips]
-        yield from frames_of_spans(clips[0].path, times)
+        yield from frames_of_spans(clips[0].path, times, threads=self._decoder_threads)
 
     def _preprocess(self, place: int, frames: "Frames", seconds: dict[str, float]) -> Prepared[int]:
         """Turn the pixels of one clip into what the model takes."""
