@@ -15,7 +15,7 @@ from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batch
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
-from workbench.engine.store import VectorStore
+from workbench.engine.store import VectorStore, refresh_names
 from workbench.engine.tally import Tally
 from workbench.engine.units import FilmPass, Unit, in_parts, in_units
 from workbench.errors import InvalidClipError, MediaError
@@ -71,6 +71,7 @@ class EmbedRun:
         self._sizer = sizer
         self._workers = workers
         self._decoder_threads = 1
+        self._reused: list[Clip] = []
         self._stop = stop
         self._on_change = on_change
         self._at_end = at_end
@@ -118,6 +119,7 @@ class EmbedRun:
         settle = getattr(self._store, "settle", None)
         if missing and settle is not None:
             settle(self.model.store_space(self.space))
+        refresh_names(self._store, self.model.store_space(self.space), self._reused)
 
     def _reuse(self) -> list[int]:
         """Take what the store has; return the places of the other clips."""
@@ -141,6 +143,7 @@ class EmbedRun:
         if there:
             rows = np.stack([found[ids[place]] for place in there])
             self.tally.add_rows(there, self.model.checked(rows, len(there)), reused=True)
+            self._reused += [self.clips[place] for place in there]
         self.tally.spend({"write_s": time.perf_counter() - began})
         return [place for place in places if ids[place] not in found]
 

@@ -1,5 +1,6 @@
 """Where finished vectors are kept, so that the next run does not compute them again."""
 
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from models.base import EmbeddingSpace
-from workbench.errors import InvalidParameterError
+from workbench.errors import InvalidParameterError, StoreError
 
 if TYPE_CHECKING:
     from workbench.media.clips import Clip
+
+
+_logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -38,6 +42,22 @@ class VectorStore(Protocol):
         A store that lasts keeps the clips' names and the provenance beside them.
         """
         ...
+
+
+def refresh_names(store: Any, space: EmbeddingSpace, clips: "Sequence[Clip]") -> None:
+    """Let a store that lasts note what clips that it has are called now; one that may not be written stays.
+
+    Args:
+        store: Any store.
+        space: The space of the clips' vectors.
+        clips: Clips that are in the store.
+    """
+    refresh = getattr(store, "refresh", None)
+    if clips and refresh is not None:
+        try:
+            refresh(space, clips)
+        except StoreError as error:
+            _logger.warning("New names and captions were not noted: %s", error)
 
 
 class MemoryStore:

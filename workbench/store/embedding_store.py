@@ -12,6 +12,7 @@ from workbench.engine.adapter import load_if_named
 from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.records import SpaceInfo, StoreInfo
+from workbench.store.renames import outdated, with_names
 from workbench.store.results import SearchResult
 from workbench.store.search import indexed_hits, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot, table_signature
@@ -20,6 +21,8 @@ from workbench.store.tables import told_plainly
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from workbench.media.clips import Clip
 
 __all__ = ["EmbeddingStore"]
 
@@ -74,6 +77,28 @@ class EmbeddingStore(StoredVectors):
     def settle(self, space: EmbeddingSpace) -> None:
         """Make reading fast after writing: the next search or run needs no database."""
         self.snapshot(space)
+
+    def refresh(self, space: EmbeddingSpace, clips: "Sequence[Clip]") -> int:
+        """Write down what clips that are in the store are called now; no vector is computed or lost.
+
+        Args:
+            space: Their embedding space.
+            clips: Clips; those whose file has moved since, or that have another caption now, get their new
+                key, path and caption.
+
+        Returns:
+            How many.
+
+        Raises:
+            StoreError: If the store cannot be read or written.
+        """
+        changed = outdated(self.snapshot(space), clips)
+        if changed:
+            with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
+                table = self._table(space)
+                if table is not None:
+                    table.write(with_names(table.rows_of(list(changed)), changed))
+        return len(changed)
 
     def search(
         self,

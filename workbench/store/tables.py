@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from workbench.media.clips import Clip
 
-__all__ = ["Table", "lay_out", "open_table", "row_schema", "table_names", "told_plainly", "up_to_date"]
+__all__ = [
+    "Table",
+    "lay_out",
+    "open_table",
+    "row_schema",
+    "storable_path",
+    "table_names",
+    "told_plainly",
+    "up_to_date",
+]
 
 LOOKUP_CHUNK = 500  # ids in one filter
 LATER_COLUMNS = {"caption": ""}  # of format 2 and on, with what rows of older formats have there
@@ -57,6 +66,16 @@ class Table:
             rows = self._where(ids[start : start + LOOKUP_CHUNK], ["id", "vector"])
             found.update(zip(rows["id"].to_pylist(), as_matrix(rows["vector"], self.dim), strict=True))
         return found
+
+    def rows_of(self, ids: Sequence[str]) -> "pa.Table":
+        """Read all columns of the rows with these ids."""
+        import pyarrow as pa
+
+        names = row_schema(self.dim).names
+        parts = [ids[start : start + LOOKUP_CHUNK] for start in range(0, len(ids), LOOKUP_CHUNK)]
+        return pa.concat_tables(
+            [up_to_date(self._where(part, self._columns)).select(names) for part in parts]
+        )
 
     def write(self, rows: "pa.Table") -> None:
         """Add rows in one commit, to a table that is migrated first; a row whose id is there is replaced."""
@@ -186,14 +205,20 @@ def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", 
     facts |= {name: [None] * count for name in ("start_s", "stop_s")}
     facts["written"] = [dt.datetime.now(dt.UTC)] * count
     if clips is not None:
-        known = ("key", "path", "kind", "start_s", "stop_s", "caption")
+        known = ("key", "kind", "start_s", "stop_s", "caption")
         facts |= {name: [_storable(getattr(clip, name)) for clip in clips] for name in known}
+        facts["path"] = [storable_path(clip.path) for clip in clips]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), dim)
     columns = [
         vectors if field.name == "vector" else pa.array(facts[field.name], field.type)
         for field in row_schema(dim)
     ]
     return pa.Table.from_arrays(columns, schema=row_schema(dim))
+
+
+def storable_path(path: Any) -> str:
+    """A path that says the same from every folder."""
+    return str(_storable(Path(path).absolute() if str(path) else ""))
 
 
 def _storable(value: Any) -> Any:

@@ -1,0 +1,101 @@
+"""Clips that moved, or got a caption: their rows follow, their vectors stay."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.fakes import MeanColorModel
+from workbench.engine.embed import embed
+from workbench.media.clips import ClipSet
+from workbench.media.images import jpeg_bytes
+from workbench.media.sources import load_clips
+
+pytest.importorskip("lancedb", reason="lancedb is not installed")
+from workbench.store import EmbeddingStore
+
+
+class Versioned(MeanColorModel):
+    revision = "1"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures."""
+    (tmp_path / "in").mkdir()
+    for name, color in {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}.items():
+        pixels = np.full((12, 12, 3), color, np.uint8)
+        (tmp_path / "in" / f"{name}.jpg").write_bytes(jpeg_bytes(pixels, max_side=12))
+    return tmp_path / "in"
+
+
+@pytest.fixture(params=["object", "named"])
+def model(request):
+    return Versioned() if request.param == "object" else "workbench/spriteclip-tiny"
+
+
+def run(model, clips, store):
+    return embed(model, clips, store=store, progress=False).stats.reused
+
+
+def rows(store):
+    return store.rows(store.spaces()[0]).set_index("key").sort_index()
+
+
+def test_embed__a_file_that_moved_is_found_under_its_new_name(model, folder, tmp_path):
+    store = EmbeddingStore(tmp_path / "s")
+    run(model, load_clips(folder), store)
+    vectors = store.get(store.spaces()[0], rows(store)["id"].tolist())
+    (folder / "red.jpg").rename(folder / "scarlet.jpg")
+    assert run(model, load_clips(folder), store) == 3
+    assert rows(store).index.tolist() == ["blue.jpg", "green.jpg", "scarlet.jpg"]
+    assert rows(store)["path"]["scarlet.jpg"] == str(folder / "scarlet.jpg")
+    after = store.get(store.spaces()[0], rows(store)["id"].tolist())
+    assert {name: row.tolist() for name, row in after.items()} == {
+        name: row.tolist() for name, row in vectors.items()
+    }
+    vector = vectors[rows(store)["id"]["scarlet.jpg"]]
+    assert store.search(vector=vector, k=1)[0].clip.path.exists()
+
+
+def test_embed__a_caption_that_came_later_is_kept_and_one_that_is_missing_takes_none_away(
+    model, folder, tmp_path
+):
+    store, plain = EmbeddingStore(tmp_path / "s"), load_clips(folder)
+    run(model, plain, store)
+    run(model, ClipSet([replace(clip, caption=f"a {clip.key}") for clip in plain]), store)
+    assert rows(store)["caption"].tolist() == ["a blue.jpg", "a green.jpg", "a red.jpg"]
+    run(model, plain, store)
+    assert rows(store)["caption"].tolist() == ["a blue.jpg", "a green.jpg", "a red.jpg"]
+
+
+def test_embed__a_copy_leaves_the_first_name_and_nothing_is_written_for_nothing(model, folder, tmp_path):
+    store = EmbeddingStore(tmp_path / "s")
+    run(model, load_clips(folder), store)
+    (folder / "copy.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    before = sorted(path.name for path in (store.path / "tables").rglob("*"))
+    assert run(model, load_clips(folder), store) == 4
+    assert rows(store).index.tolist() == ["blue.jpg", "green.jpg", "red.jpg"]
+    assert sorted(path.name for path in (store.path / "tables").rglob("*")) == before
+
+
+def test_put__paths_say_the_same_from_every_folder(folder, tmp_path, monkeypatch):
+    store = EmbeddingStore(tmp_path / "s")
+    monkeypatch.chdir(tmp_path)
+    run(Versioned(), load_clips("in"), store)
+    monkeypatch.chdir("/")
+    assert all(Path(path).exists() for path in rows(store)["path"])
+
+
+def test_embed__a_store_that_may_only_be_read_is_reused_all_the_same(folder, tmp_path, monkeypatch, caplog):
+    store = EmbeddingStore(tmp_path / "s")
+    run(Versioned(), load_clips(folder), store)
+    (folder / "red.jpg").rename(folder / "scarlet.jpg")
+
+    def read_only(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("workbench.store.embedding_store.write_lock", read_only)
+    assert run(Versioned(), load_clips(folder), store) == 3
+    assert "New names and captions were not noted" in caplog.text
