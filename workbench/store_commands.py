@@ -9,6 +9,7 @@ import typer
 from models.reprs import readable_size
 from workbench.errors import InvalidParameterError, SourceNotFoundError
 from workbench.terminal import Terminal
+from workbench.wording import counted
 
 if TYPE_CHECKING:
     from models.vectors import EmbeddingSpace
@@ -49,13 +50,13 @@ def ls(folder: Folder, *, space: Space = None, as_json: Json = False) -> None:
     listed = store.spaces() if space is None else [_chosen(store, space)]
     tables = [store.rows(one).assign(space=one.key, model=one.model_id) for one in listed]
     rows = [
-        [(key, "bold"), path, model, str(written)[:19]]
+        [(key, "bold"), path, model, str(written)[:19], name]
         for facts in tables
-        for key, path, model, written in zip(
-            facts["key"], facts["path"], facts["model"], facts["written"], strict=True
+        for name, key, path, model, written in zip(
+            facts["id"], facts["key"], facts["path"], facts["model"], facts["written"], strict=True
         )
     ]
-    terminal.table(["clip", "file", "model", "written (UTC)"], rows)
+    terminal.table(["clip", "file", "model", "written (UTC)", "id"], rows)
     terminal.json([record for facts in tables for record in _records(facts)])
 
 
@@ -73,6 +74,32 @@ def gc(
     freed = _open(folder).compact(keep_s=keep_s)
     terminal.say(f"{readable_size(freed)} are free again." if freed else "There was nothing to tidy.")
     terminal.json({"freed_bytes": freed})
+
+
+@store_app.command("prune")
+def prune(
+    folder: Folder,
+    *,
+    space: Space = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Drop them; without it they are only listed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Drop the vectors of files that are gone, or that hold something else by now; lists them first."""
+    terminal = Terminal(as_json=as_json)
+    store = _open(folder)
+    stale = store.prune(space=_chosen(store, space), dry_run=not yes)
+    rows = [
+        [(key, "bold"), path, why]
+        for key, path, why in zip(stale["key"], stale["path"], stale["why"], strict=True)
+    ]
+    if rows:
+        terminal.table(["clip", "file", "why"], rows)
+    what = counted(len(stale), "vector")
+    if not len(stale):
+        terminal.say("Every file is there, as it was.")
+    else:
+        terminal.say(f"{what} dropped." if yes else f"{what} would be dropped: --yes does it.", style="bold")
+    terminal.json({"dropped": yes, "rows": _records(stale)})
 
 
 @store_app.command("index")

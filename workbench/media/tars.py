@@ -184,6 +184,7 @@ def _why_not(info: tarfile.TarInfo, limit: int) -> str:
 
 
 def _ends_well(tar: tarfile.TarFile, stream: _Metered) -> bool:
-    """Tell whether the archive ends with an empty block or the file, not with a header that is no header."""
+    """Tell whether the archive ends with an empty block, not with the file or a header that is no header."""
     stream.seek(tar.offset)
-    return not any(stream.read(_BLOCK))
+    block = stream.read(_BLOCK)
+    return len(block) == _BLOCK and not any(block)  # an archive ends with empty blocks: else it was cut off

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from models.counts import check_count
 from models.errors import InvalidParameterError
 from workbench.errors import StageError
 from workbench.stages.resources import Resources
@@ -192,7 +193,7 @@ class ProcessingStage(ABC, Generic[In, Out]):
             The copy.
 
         Raises:
-            InvalidParameterError: If there is no such setting.
+            InvalidParameterError: If there is no such setting, or a number is not one from 1.
         """
         unknown = sorted(set(changes) - set(_CHANGEABLE))
         if unknown:
@@ -200,7 +201,15 @@ class ProcessingStage(ABC, Generic[In, Out]):
                 f"with_() cannot change {', '.join(unknown)}; it changes {', '.join(_CHANGEABLE)}.",
                 next_step="Options of a stage go to its constructor.",
             )
-        stage = copy.deepcopy(self)
+        # A model that was given loaded is shared: it is large, and may not be copied at all.
+        models = {id(one): one for one in vars(self).values() if _is_model(one)}
+        check_count("batch_size", changes.get("batch_size"), None)
+        check_count("num_workers", changes.get("num_workers"), None)
+        if not isinstance(changes.get("resources", self.resources), Resources | None):
+            raise InvalidParameterError(
+                f"resources is {changes['resources']!r}; Resources(cpus=..., gpus=...) is expected."
+            )
+        stage = copy.deepcopy(self, models)
         for name, value in changes.items():
             if value is not None or name == "num_workers":
                 setattr(stage, name, value)
@@ -220,6 +229,11 @@ class ProcessingStage(ABC, Generic[In, Out]):
     def drain_metrics(self) -> dict[str, float]:
         """Take the numbers noted since the last call; for executors."""
         return vars(self).pop("_logged_metrics", {})
+
+
+def _is_model(value: Any) -> bool:
+    """Whether this is what embeds, and not a stage or a plain option."""
+    return any(callable(getattr(value, name, None)) for name in ("embed_images", "embed_videos"))
 
 
 def processing_stage(

@@ -95,6 +95,7 @@ class RayDataExecutor:
         segments = segments_of(stages)
         least = sum((one.num_workers or self.num_workers or 1) * one.resources.cpus for one in segments)
         with ray_session(least) as ray:
+            _check_room(ray, segments)
             _set_up_nodes(ray, stages)
             counts = self._counts(segments, ray.cluster_resources().get("CPU", 1.0), len(parcels))
             rows = [
@@ -180,6 +181,21 @@ def _gpus(needs: Resources) -> float:
             next_step="Say Resources(gpus=...) for a cluster whose accelerators are elsewhere.",
         )
     return needs.gpu_share(min(totals))
+
+
+def _check_room(ray: Any, segments: Sequence[Segment]) -> None:
+    """Say that no machine has what a worker needs: Ray would wait for one to join, and say nothing."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for segment in segments:
+        needs = {"CPU": segment.resources.cpus, "GPU": _gpus(segment.resources)}
+        if any(all(machine.get(kind, 0.0) >= many for kind, many in needs.items()) for machine in machines):
+            continue
+        asked = " and ".join(f"{many:g} {kind}" for kind, many in needs.items() if many)
+        most = ", ".join(f"{max(one.get(kind, 0.0) for one in machines):g} {kind}" for kind in needs)
+        said = f"A worker of stage {segment.name!r} needs {asked}; no machine here has more than {most}."
+        if len(machines) == 1:
+            raise StageError(said, next_step="Ask for less: stage.with_(resources=Resources(...)).")
+        warnings.warn(f"{said} The run waits until one joins.", RuntimeWarning, stacklevel=2)
 
 
 def _set_up_nodes(ray: Any, stages: Sequence[ProcessingStage[Any, Any]]) -> None:

@@ -195,7 +195,7 @@ def _stored_id(item: Any, identity: str) -> str:
     from workbench.engine.clip_ids import stored_id
 
     clip = item.metadata.get("clip")
-    return identity if clip is None else stored_id(clip)
+    return f"item-{identity}" if clip is None else stored_id(clip)
 
 
 def _in_folder(folder: str, name: str) -> Path:

@@ -11,6 +11,7 @@ from models.vectors import EmbeddingSpace
 from workbench.engine.adapter import load_if_named
 from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
+from workbench.store.pruning import stale_rows
 from workbench.store.records import SpaceInfo, StoreInfo
 from workbench.store.renames import outdated, with_names
 from workbench.store.results import SearchResult
@@ -99,6 +100,30 @@ class EmbeddingStore(StoredVectors):
                 if table is not None:
                     table.write(with_names(table.rows_of(list(changed)), changed))
         return len(changed)
+
+    def prune(self, *, space: EmbeddingSpace | str | None = None, dry_run: bool = False) -> "pd.DataFrame":
+        """Drop the vectors of files that are gone, or that hold something else by now.
+
+        Files on a disk that is not there now count as gone; look with ``dry_run`` first.
+
+        Args:
+            space: Which embedding space; None is the only one.
+            dry_run: Whether they are only listed.
+
+        Returns:
+            Columns id, key, path, why: "gone" or "changed".
+
+        Raises:
+            StoreError: If the store cannot be read or written.
+        """
+        chosen = choose_space(self.spaces(), space)
+        stale = stale_rows(self.snapshot(chosen).facts(["id", "key", "path"]))
+        if len(stale) and not dry_run:
+            with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
+                table = self._table(chosen)
+                if table is not None:
+                    table.drop(stale["id"].tolist())
+        return stale
 
     def search(
         self,

@@ -120,10 +120,17 @@ def choose_space(spaces: Sequence[EmbeddingSpace], wanted: Any) -> EmbeddingSpac
         fitting = list(spaces)
     if len(fitting) == 1:
         return fitting[0]
-    listed = "; ".join(f"{one.model_id} {one.revision[:12]} {one.sampling}" for one in fitting or spaces)
+    if not spaces:
+        raise InvalidParameterError(
+            "The store has no vectors yet.",
+            next_step="embed(..., store=...), or `workbench embed FOLDER --store STORE`, puts some there.",
+        )
+    listed = "; ".join(
+        f"{one.key}: {one.model_id} {one.revision[:12]} {one.sampling}" for one in fitting or spaces
+    )
     raise InvalidParameterError(
-        f"{len(fitting)} embedding spaces fit; the store has: {listed or 'none yet'}.",
-        next_step="Pass space= one of store.spaces().",
+        f"{len(fitting)} embedding spaces fit; the store has {listed}.",
+        next_step="Name one: space= one of store.spaces(), or --space with its key.",
     )
 
 

@@ -116,7 +116,7 @@ def read_report(target: Path, rows: int, state: str) -> IndexReport:
     if not target.is_file():
         raise StoreError(
             "This embedding space has no index.",
-            next_step="store.build_index() makes one; search without index=True is exact.",
+            next_step="store.build_index() or `workbench store index` makes one; without, a search is exact.",
         )
     try:
         report = IndexReport(**read_json(target))

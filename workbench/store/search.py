@@ -170,7 +170,8 @@ def places_of(snapshot: "Snapshot", names: Sequence[str]) -> list[int]:
         found = np.flatnonzero((facts["id"] == name) | (facts["key"] == name))
         if len(found) != 1:
             raise InvalidParameterError(
-                f"{len(found)} clips are named {name!r}.", next_step="store.rows(space) lists ids and keys."
+                f"{len(found)} clips are named {name!r}.",
+                next_step="store.rows(space), or `workbench store ls`, lists them; an id is always one.",
             )
         places.append(int(found[0]))
     return places

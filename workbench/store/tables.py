@@ -92,6 +92,11 @@ class Table:
         if self._commits % COMPACT_EVERY == 0:
             self.compact()
 
+    def drop(self, ids: Sequence[str]) -> None:
+        """Remove the rows with these ids."""
+        for start in range(0, len(ids), LOOKUP_CHUNK):
+            self._handle.delete(_among(ids[start : start + LOOKUP_CHUNK]))
+
     def compact(self, *, keep: dt.timedelta = dt.timedelta(hours=1)) -> None:
         """Join small files and drop versions older than ``keep``."""
         self._handle.optimize(cleanup_older_than=keep)
@@ -133,8 +138,13 @@ class Table:
 
     def _where(self, ids: Sequence[str], columns: list[str]) -> "pa.Table":
         """Read some columns of the rows with these ids."""
-        quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in ids)
-        return self._handle.search().where(f"id IN ({quoted})").select(columns).limit(len(ids)).to_arrow()
+        return self._handle.search().where(_among(ids)).select(columns).limit(len(ids)).to_arrow()
+
+
+def _among(ids: Sequence[str]) -> str:
+    """The condition that an id is one of these."""
+    quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in ids)
+    return f"id IN ({quoted})"
 
 
 def open_table(folder: Path, name: str, schema: "pa.Schema | None" = None) -> Table | None:

@@ -225,3 +225,28 @@ def test_embed_on_ray__leaves_out_what_is_there(store):
     from workbench.spread import embed_on_ray
 
     assert embed_on_ray(Work([], model="workbench/spriteclip-tiny"), sample_clips(), store) == 0
+
+
+def test_store_prune__lists_first_and_drops_when_told(run, tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    for clip in sample_clips()[:3]:
+        (clips / clip.path.name).write_bytes(clip.path.read_bytes())
+    run("embed", clips, "--store", tmp_path / "s")
+    code, out, _ = run("store", "prune", tmp_path / "s")
+    assert (code, out.strip()) == (0, "Every file is there, as it was.")
+    gone = next(iter(clips.iterdir()))
+    gone.unlink()
+    code, out, _ = run("store", "prune", tmp_path / "s")
+    assert (code, "1 vector would be dropped: --yes does it." in out, gone.name in out) == (0, True, True)
+    code, out, _ = run("store", "prune", tmp_path / "s", "--yes", "--json")
+    assert [one["why"] for one in json.loads(out)["rows"]] == ["gone"]
+    assert len(json.loads(run("store", "ls", tmp_path / "s", "--json")[1])) == 2
+
+
+def test_search__an_empty_store_says_what_fills_it(run, tmp_path):
+    (tmp_path / "s").mkdir()
+    code, _, err = run("search", "star", "--store", tmp_path / "s")
+    assert code == 1
+    assert "has no vectors yet" in err
+    assert "workbench embed FOLDER --store STORE" in err

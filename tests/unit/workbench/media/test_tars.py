@@ -142,3 +142,14 @@ def test_read_shard__bounds_a_sample(tmp_path, monkeypatch):
     path.write_bytes(member(b"a.jpg") + member(b"a.png") + member(b"b.png") + END)
     problem, *_ = [one for one in read_shard(path) if isinstance(one, ShardProblem)]
     assert str(problem) == "0.tar, a.png: a sample has at most 5 bytes"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gz"])
+def test_read_shard__one_that_was_cut_between_two_members_says_so(tmp_path, pack):
+    (tmp_path / "a.tar").write_bytes(pack(member(b"a.jpg") + member(b"b.jpg")))
+    found = list(read_shard(tmp_path / "a.tar"))
+    problems = [one for one in found if isinstance(one, ShardProblem)]
+    assert [one.key for one in found if one not in problems] == ["a", "b"]
+    assert ["damaged after b.jpg" in str(one) for one in problems] == [True]
+    (tmp_path / "b.tar").write_bytes(pack(member(b"a.jpg") + member(b"b.jpg") + END))
+    assert [one.key for one in read_shard(tmp_path / "b.tar")] == ["a", "b"]

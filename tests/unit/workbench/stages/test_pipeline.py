@@ -4,9 +4,11 @@ import threading
 
 import pytest
 
+from tests.fakes import MeanColorModel
 from workbench.errors import InvalidParameterError, StageError
 from workbench.stages import (
     DecodeStage,
+    EmbedStage,
     ImageBatch,
     ImageObject,
     InProcessExecutor,
@@ -340,6 +342,21 @@ def test_with__changes_a_copy_only():
     assert other.with_(name=None, num_workers=None).num_workers is None
     with pytest.raises(InvalidParameterError, match="cannot change speed"):
         stage.with_(speed=2)
+
+
+@pytest.mark.parametrize("change", [{"batch_size": -3}, {"num_workers": 0}, {"resources": "lots"}])
+def test_with__refuses_what_no_executor_takes(change):
+    with pytest.raises(InvalidParameterError, match=next(iter(change))):
+        Tag().with_(**change)
+
+
+def test_with__shares_a_loaded_model_and_copies_options():
+    model = MeanColorModel()
+    stage = EmbedStage(model)
+    stage.notes = []
+    other = stage.with_(name="b")
+    assert other.model is model
+    assert other.notes is not stage.notes
 
 
 @pytest.mark.parametrize("wrong", [{"cpus": -1}, {"gpus": 1, "gpu_memory_gb": 1}, {"gpus": "one"}])

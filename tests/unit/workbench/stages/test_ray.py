@@ -25,6 +25,8 @@ from workbench.stages import (
     processing_stage,
 )
 from workbench.stages import ray_session as ray_session_module
+from workbench.stages.chains import segments_of
+from workbench.stages.ray_data import _check_room
 from workbench.stages.ray_session import ray_session
 
 pytest.importorskip("ray.data")
@@ -227,3 +229,35 @@ def test_ray_data_executor__says_what_is_missing(monkeypatch):
 def test_ray_data_executor__refuses_numbers_of_workers(number):
     with pytest.raises(InvalidParameterError, match="a whole number from 1"):
         RayDataExecutor(num_workers=number)
+
+
+class Machines:
+    """What is asked of Ray about its machines."""
+
+    def __init__(self, *resources):
+        self.resources = resources
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": one} for one in self.resources]
+
+
+@pytest.mark.parametrize(
+    ("needs", "says"),
+    [
+        (Resources(gpus=1), "needs 1 CPU and 1 GPU; no machine here has more than 4 CPU, 0 GPU"),
+        (Resources(cpus=64), "needs 64 CPU; no machine"),
+    ],
+)
+def test_execute__what_no_machine_has_is_said_at_once(needs, says):
+    segments = segments_of([EmbedStage(MODEL).with_(resources=needs)])
+    with pytest.raises(StageError, match=says):
+        _check_room(Machines({"CPU": 4.0}), segments)
+    with pytest.warns(RuntimeWarning, match="waits until one joins"):
+        _check_room(Machines({"CPU": 4.0}, {"CPU": 2.0}), segments)
+    _check_room(Machines({"CPU": 4.0}, {"CPU": 64.0, "GPU": 1.0}), segments)
+
+
+def test_execute__a_stage_for_a_gpu_that_is_not_there_does_not_hang(cluster):
+    stage = EmbedStage(MODEL).with_(resources=Resources(gpus=64))
+    with pytest.raises(StageError, match="needs 1 CPU and 64 GPU"):
+        Pipeline(stages=[stage]).run(RayDataExecutor(), batches(1))

@@ -99,3 +99,18 @@ def test_embed__a_store_that_may_only_be_read_is_reused_all_the_same(folder, tmp
     monkeypatch.setattr("workbench.store.embedding_store.write_lock", read_only)
     assert run(Versioned(), load_clips(folder), store) == 3
     assert "New names and captions were not noted" in caplog.text
+
+
+def test_prune__drops_what_is_gone_or_changed_and_nothing_else(folder, tmp_path):
+    store = EmbeddingStore(tmp_path / "s")
+    run(Versioned(), load_clips(folder), store)
+    store.put(store.spaces()[0], ["by hand"], np.ones((1, 4), np.float32) / 2)
+    assert len(store.prune()) == 0
+    (folder / "red.jpg").unlink()
+    (folder / "blue.jpg").write_bytes((folder / "green.jpg").read_bytes() + b"more")
+    expected = {"red.jpg": "gone", "blue.jpg": "changed"}
+    assert store.prune(dry_run=True).set_index("key")["why"].to_dict() == expected
+    assert len(rows(store)) == 4
+    assert store.prune().set_index("key")["why"].to_dict() == expected
+    assert rows(store).index.tolist() == ["by hand", "green.jpg"]
+    assert len(store.search(vector=[1, 0, 0, 0])) == 2
