@@ -78,7 +78,11 @@ def embed(
     windows: Windows = None,
     model: Model = DEFAULT_MODEL,
     dtype: Annotated[
-        NumberFormat, typer.Option("--dtype", help="Number format to compute in.")
+        NumberFormat,
+        typer.Option(
+            "--dtype",
+            help="Number format to compute in; vectors that a store has stay, but with --no-resume.",
+        ),
     ] = NumberFormat.AUTO,
     backend: Annotated[
         str, typer.Option("--backend", help="auto, or what has to run the model, such as onnx.")

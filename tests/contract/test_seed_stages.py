@@ -17,7 +17,6 @@ from workbench.stages import (
     ImageTextPairDataset,
     InProcessExecutor,
     Pipeline,
-    ProcessingStage,
     RayDataExecutor,
 )
 
@@ -92,20 +91,6 @@ def test_seed_001__filled_in_runs_as_it_is_used_there(executor):
     assert (stage.tasks_per_call, stage.with_(name="other").name) == (1, "other")  # batch_size is its own
 
 
-class EmbedShard(ProcessingStage):
-    """A stage that runs an embedder over a shard, so that shards spread over workers."""
-
-    def __init__(self, embedder, dataset):
-        self.embedder = embedder
-        self.dataset = dataset
-
-    def process(self, task):
-        (place,) = task.data
-        shards = self.embedder(self.dataset)
-        task._metadata["table"] = shards.partition(shards.tar_files[place]).to_dict("list")
-        return task
-
-
 def test_seed_002__filled_in_embeds_shards(executor, tmp_path):
     images = pictures()
     for shard in range(2):
@@ -113,10 +98,9 @@ def test_seed_002__filled_in_embeds_shards(executor, tmp_path):
     dataset = ImageTextPairDataset.from_webdataset(tmp_path, id_col="uid")
     source = READ_IMPORTS + filled_in(with_our_imports(EMBEDDER), READ)
     with module("seed_embedder", source, __name__="__main__") as made:
-        stage = EmbedShard(made.MyCustomEmbedder(device="cpu"), dataset)
-        tasks = [ImageBatch(data=[place]) for place in range(len(dataset.tar_files))]
-        out = Pipeline(stages=[stage]).run(executor, tasks)
-    tables = [task._metadata["table"] for task in out]
+        shards = made.MyCustomEmbedder(device="cpu")(dataset)
+        files = shards.save_metadata(tmp_path / "out", executor=executor)
+    tables = [pd.read_parquet(path) for path in files]
     assert [uid for table in tables for uid in table["uid"]] == [*range(19, -1, -1), *range(39, 19, -1)]
     for table in tables:
         for uid, row in zip(table["uid"], table["image_embedding"], strict=True):

@@ -18,6 +18,8 @@ from workbench.stages.shard_metadata import check_columns, read_metadata, stated
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.stages.pipeline import Executor
+
 __all__ = ["ImageTextPairDataset"]
 
 VECTOR_COLUMNS = "vector_columns"  # in a table's attrs: which columns hold vectors
@@ -108,7 +110,11 @@ class ImageTextPairDataset:
         return pd.concat([table for _, table in self.partitions()], ignore_index=True)
 
     def save_metadata(
-        self, path: Path | str | None = None, columns: Sequence[str] | None = None
+        self,
+        path: Path | str | None = None,
+        columns: Sequence[str] | None = None,
+        *,
+        executor: "Executor | None" = None,
     ) -> list[Path]:
         """Compute the metadata and write ``NNNNN.parquet`` for every shard, each whole or not at all.
 
@@ -116,22 +122,38 @@ class ImageTextPairDataset:
             path: Folder to write to, made when missing; None is beside the shards, where the files of
                 the same name are replaced.
             columns: Columns to write; None writes all. The id column is always among them.
+            executor: Where the shards are computed; None is here, one after the other. Workers of a cluster
+                must find the shards under the same path, and keep what an embedder ``skipped`` to themselves.
 
         Returns:
             The files, in order.
 
         Raises:
             InvalidParameterError: If a column does not exist.
+            StageError: If an executor fails on a shard; the message says why.
         """
         folder = self.path if path is None else Path(path).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-        written = []
-        for tar_file, table in self.partitions():
-            target = folder / f"{tar_file.stem}.parquet"
-            chosen = _selected(table, self.id_col, columns)
-            write_file(target, lambda part, chosen=chosen: _write(chosen, part, self.id_col))
-            written.append(target)
-        return written
+        if executor is None:
+            return [self._save(tar_file, folder, columns) for tar_file in self.tar_files]
+        from workbench.stages.base import processing_stage
+        from workbench.stages.pipeline import Pipeline
+        from workbench.stages.tasks import Task
+
+        @processing_stage(name="save_metadata")
+        def save(task: Task[Path]) -> Task[Path]:
+            task.data = [self._save(tar_file, folder, columns) for tar_file in task.data]
+            return task
+
+        tasks = [Task(str(self.path), [tar_file], tar_file.name) for tar_file in self.tar_files]
+        return Pipeline("metadata", stages=[save]).run(executor, tasks).items
+
+    def _save(self, tar_file: Path, folder: Path, columns: Sequence[str] | None) -> Path:
+        """Compute the metadata of one shard, and write it."""
+        target = folder / f"{tar_file.stem}.parquet"
+        chosen = _selected(self.partition(tar_file), self.id_col, columns)
+        write_file(target, lambda part: _write(chosen, part, self.id_col))
+        return target
 
     def to_webdataset(
         self,

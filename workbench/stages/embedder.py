@@ -112,6 +112,10 @@ class ImageEmbedder(ABC):
             )
         return dataset.with_step(lambda tar_file, table: self._embed(tar_file, table, dataset.id_col))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to a worker: not the model, which each loads for itself."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
     def skip(self, tar_path: str, sample_id: Any, reason: str) -> None:
         """Note that a sample has no vector, and why; called by ``load_dataset_shard``."""
         self.skipped.setdefault(Path(tar_path).name, {})[sample_id] = reason
