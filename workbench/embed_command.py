@@ -159,11 +159,11 @@ def run_embed(
     if hidden is not None and not resume:
         shutil.rmtree(hidden, ignore_errors=True)
     folder = work.store or hidden
-    afresh = resume is False
+    afresh, computed = resume is False, 0
     if spread is Spread.RAY and folder is not None:
         from workbench.spread import embed_on_ray
 
-        embed_on_ray(work, clips, folder, afresh=afresh)
+        computed = embed_on_ray(work, clips, folder, afresh=afresh)
         afresh = False  # what follows only reads, and says why a clip has no row
     vectors, skipped = embed_work(terminal, work, clips, _opened(folder, afresh=afresh))
     if vectors.stopped:
@@ -172,7 +172,7 @@ def run_embed(
         vectors.save(out)
     if hidden is not None and not vectors.stopped:
         shutil.rmtree(hidden, ignore_errors=True)
-    _tell(terminal, work, out, vectors, skipped)
+    _tell(terminal, work, out, vectors, skipped, on_cluster=computed)
     return exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped, resume=hidden is not None)
 
 
@@ -220,15 +220,23 @@ def _partial(out: Path | None, hidden: Path | None) -> Path | None:
 
 
 def _tell(
-    terminal: Terminal, work: Work, out: Path | None, vectors: "Embeddings", skipped: Sequence[Reason]
+    terminal: Terminal,
+    work: Work,
+    out: Path | None,
+    vectors: "Embeddings",
+    skipped: Sequence[Reason],
+    *,
+    on_cluster: int = 0,
 ) -> None:
-    """Say what there is now, and what it took."""
+    """Say what there is now, and what it took; what a cluster computed was not there before."""
     stats = vectors.stats
+    there = max(stats.reused - on_cluster, 0)
     parts = [stats.text] if stats.text else []
-    parts += [f"{stats.reused:,} of them were there"] if stats.reused else []
+    parts += [f"{on_cluster:,} embedded on the cluster"] if on_cluster else []
+    parts += [f"{there:,} of them were there"] if there else []
     places = [str(one) for one in (out, work.store) if one is not None]
-    there = f" in {' and '.join(places)}" if places else ""
-    said = " · ".join([f"{len(vectors):,} vectors of {vectors.dim} numbers{there}", *parts])
+    where = f" in {' and '.join(places)}" if places else ""
+    said = " · ".join([f"{len(vectors):,} vectors of {vectors.dim} numbers{where}", *parts])
     terminal.say(said, style="bold")
     terminal.json(
         {

@@ -158,7 +158,8 @@ def search(
     store: Annotated[Path, typer.Option("--store", help="Folder of the store.")],
     image: Annotated[Path | None, typer.Option("--image", help="Picture to look for.")] = None,
     like: Annotated[
-        list[str] | None, typer.Option("--like", help="Clip to be like; may be repeated.")
+        list[str] | None,
+        typer.Option("--like", help="Clip to be like: key, id or file; may be repeated."),
     ] = None,
     unlike: Annotated[
         list[str] | None, typer.Option("--unlike", help="Clip to be unlike; may be repeated.")

@@ -115,7 +115,7 @@ def in_parts(places: Iterable[int], clips: Sequence[Clip], share: int) -> Iterat
         >>> from workbench.media.samples import sample_clips
         >>> clips = sample_clips()[:2].windows(0.5)
         >>> list(in_parts(range(len(clips)), clips, share=2))[:2]
-        [[0, 1, 2], [3, 4, 5]]
+        [[0, 1, 2], [3, 4, 5, 6]]
     """
     part: list[int] = []
     for place in places:

@@ -10,7 +10,7 @@ tone mapping. Transparent areas are shown on white. A frame of another size than
 (a stream that changes) is scaled to it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,8 @@ def sample_rates(
         >>> {rate: len(some) for rate, some in frames.items()}
         {2: 2, 8: 8}
     """
+    if not isinstance(rates_fps, Iterable):
+        raise InvalidParameterError(f"rates_fps is {rates_fps!r}; a list such as [1, 4] is expected.")
     rates = list(dict.fromkeys(rates_fps))
     if not rates:
         raise InvalidParameterError("No rate was given.", next_step="Name one or more, such as [1, 4].")

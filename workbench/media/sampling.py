@@ -36,10 +36,11 @@ def frame_times(start_s: float, stop_s: float, num_frames: int) -> np.ndarray:
         >>> frame_times(0.0, 8.0, num_frames=4)
         array([1., 3., 5., 7.])
     """
-    if not (np.isfinite(start_s) and np.isfinite(stop_s) and start_s < stop_s) or num_frames < 1:
+    whole = isinstance(num_frames, int | np.integer) and num_frames >= 1
+    if not (np.isfinite(start_s) and np.isfinite(stop_s) and start_s < stop_s and whole):
         raise InvalidClipError(
-            f"Cannot take {num_frames} frames from [{start_s}, {stop_s}) s: a clip needs start < stop "
-            "and at least 1 frame."
+            f"Cannot take {num_frames!r} frames from [{start_s}, {stop_s}) s: a clip needs start < stop "
+            "and at least 1 frame, a whole number."
         )
     middles = (np.arange(num_frames) + 0.5) / num_frames
     return start_s + (stop_s - start_s) * middles

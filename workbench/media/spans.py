@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
-from workbench.errors import ClipDecodeError, InvalidClipError
+from workbench.errors import ClipDecodeError, InvalidClipError, InvalidParameterError
 from workbench.media.container import open_video
 from workbench.media.frames import Frames
 from workbench.media.lengths import length_of_file, stated_length_s
@@ -53,6 +53,7 @@ def frames_of_spans(
         SourceNotFoundError, UnsupportedMediaError, ClipDecodeError: As `frames_at`, once no further
             span can be had.
         InvalidClipError: If a span has no moment, or one is not a number.
+        InvalidParameterError: If ``threads`` is no number of threads.
 
     Example:
         >>> from workbench.media.samples import sample_clips
@@ -62,6 +63,8 @@ def frames_of_spans(
         >>> [frames.times_s for frames in frames_of_spans(path, lambda length_s: [[length_s / 2]])]
         [array([0.75])]
     """
+    if not (threads is None or (isinstance(threads, int) and threads >= 0)):
+        raise InvalidParameterError(f"threads is {threads!r}; it is a whole number from 0, or None.")
     if callable(spans):
         return _in_order(Path(path), None, cast("_Choice", spans), threads)
     return _in_order(Path(path), _checked(spans), None, threads)
@@ -71,7 +74,10 @@ def _checked(spans: Sequence[_Moments]) -> deque[np.ndarray]:
     """Refuse what is no list of moments."""
     found: deque[np.ndarray] = deque()
     for given in spans:
-        times_s = np.asarray(given, dtype=np.float64)
+        try:
+            times_s = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError):
+            times_s = np.empty((0, 0))
         if times_s.ndim != 1 or not len(times_s) or np.isnan(times_s).any():
             raise InvalidClipError(f"Times are a list of at least one number, in seconds; got {given!r}.")
         found.append(times_s)

@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from models.counts import check_count
 from models.errors import InvalidParameterError
 from workbench.errors import StageError
+from workbench.stages.attributes import Attributes, attributes_for
 from workbench.stages.resources import Resources
 
-__all__ = ["NodeInfo", "ProcessingStage", "WorkerMetadata", "processing_stage", "stage_attributes"]
+__all__ = ["NodeInfo", "ProcessingStage", "WorkerMetadata", "processing_stage"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Attributes = tuple[list[str], list[str]]
 _CHANGEABLE = ("name", "resources", "batch_size", "num_workers")
 
 
@@ -88,6 +88,17 @@ class ProcessingStage(ABC, Generic[In, Out]):
                     f"{cls.__name__}.{name} is a property; with_() could not change it.",
                     next_step=f"Make it a class attribute, or a field: {name} = ...",
                 )
+        if callable(vars(cls).get("num_workers")):
+            raise InvalidParameterError(
+                f"{cls.__name__}.num_workers is a method; nobody calls it.",
+                next_step="Make it a class attribute, or a field: num_workers = ...",
+            )
+        wrong = sorted({"_resources", "_batch_size"} & vars(cls).keys())
+        if wrong:
+            raise InvalidParameterError(
+                f"{cls.__name__} declares {', '.join(wrong)}, which nobody reads.",
+                next_step=f"Write it without the underscore: {wrong[0][1:]} = ...",
+            )
         if "batch_size" in inspect.get_annotations(cls):
             cls._own_batch_size = True
 
@@ -162,7 +173,7 @@ class ProcessingStage(ABC, Generic[In, Out]):
         Raises:
             StageError: If ``inputs()`` is no pair of lists of names.
         """
-        of_task, of_items = _spec_for(self, task)
+        of_task, of_items = attributes_for(self, task)
         first = next(iter(getattr(task, "data", None) or ()), None)
         missing = [name for name in of_task if not hasattr(task, name)]
         return missing + [
@@ -283,39 +294,3 @@ class _FunctionStage(ProcessingStage[Any, Any]):
     def process(self, task: Any) -> Any:
         """Call the function."""
         return self._function(task)
-
-
-def stage_attributes(spec: "Attributes | dict[type, Attributes]") -> list[str]:
-    """List the names in what ``inputs()`` or ``outputs()`` gives, those of the items as ``data.name``.
-
-    Args:
-        spec: A pair of lists of names, or one per type of task.
-
-    Returns:
-        The names, each once.
-
-    Example:
-        >>> stage_attributes(([], ["image_data"]))
-        ['data.image_data']
-    """
-    pairs = spec.values() if isinstance(spec, dict) else [spec]
-    names = [[*of_task, *(f"data.{name}" for name in of_items)] for of_task, of_items in pairs]
-    return list(dict.fromkeys(name for part in names for name in part))
-
-
-def _spec_for(stage: ProcessingStage[Any, Any], task: Any) -> Attributes:
-    """Read ``inputs()`` for the type of a task; the nearest class in its ancestry counts."""
-    spec: Any = stage.inputs()
-    if isinstance(spec, dict):
-        nearest = next((kind for kind in type(task).__mro__ if kind in spec), None)
-        if nearest is None:
-            names = ", ".join(kind.__name__ for kind in spec)
-            raise StageError(f"Stage {stage.name!r} takes {names}; {task!r} came.")
-        spec = spec[nearest]
-    try:
-        of_task, of_items = spec
-        return [str(name) for name in of_task], [str(name) for name in of_items]
-    except (TypeError, ValueError) as error:
-        raise StageError(
-            f"inputs() of stage {stage.name!r} gives {spec!r}; two lists of names are expected."
-        ) from error

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from models.errors import InvalidTypeError
 from workbench.errors import StageError
-from workbench.stages.base import ProcessingStage, stage_attributes
+from workbench.stages.attributes import stage_attributes
+from workbench.stages.base import ProcessingStage
 from workbench.stages.chains import is_start, run_here
 from workbench.stages.composite import parts_of
 from workbench.stages.tasks import Task

@@ -150,8 +150,8 @@ class EmbeddingStore(StoredVectors):
             space: Which embedding space; None is the model's, or the only one.
             image: A picture to look for; needs ``model``.
             vector: A ready vector (D,).
-            more_like: Keys or ids of clips to be like; they are not found themselves.
-            less_like: Keys or ids of clips to be unlike; they are not found either.
+            more_like: Keys, ids or files of clips to be like; they are not found themselves.
+            less_like: Keys, ids or files of clips to be unlike; they are not found either.
             k: How many clips to find.
             where: Which rows count: a condition as pandas writes it, such as "caption.str.contains('dog')",
                 which can compare and nothing else; or a function from the table of ``rows(space)`` to a mask.

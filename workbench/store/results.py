@@ -104,7 +104,7 @@ class SearchResult(Sequence[Hit]):
     @property
     def caption(self) -> str:
         """How many clips were found among how many, and what an index may have missed."""
-        found = f"{len(self)} of {self.searched:,} clips"
+        found = f"{len(self)} of {self.searched:,} clips" if self.searched else "No clip fits the filter"
         if self.by_index is None:
             return found
         condition = " without a filter" if self.filtered else ""

@@ -9,6 +9,7 @@ from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
 from workbench.store.filters import rows_that_fit
 from workbench.store.results import Hit, SearchResult
+from workbench.store.tables import storable_path
 
 if TYPE_CHECKING:
     from workbench.store.index import IndexReport
@@ -150,24 +151,26 @@ def _hits(snapshot: "Snapshot", places: Any, scores: Any) -> list[Hit]:
 
 
 def places_of(snapshot: "Snapshot", names: Sequence[str]) -> list[int]:
-    """Find rows by their keys or ids.
+    """Find rows by their keys, ids or files.
 
     Args:
         snapshot: The rows.
-        names: Keys or ids.
+        names: Keys, ids or paths of files.
 
     Returns:
         Their places, in order.
 
     Raises:
-        InvalidParameterError: If a name is not there, or several rows have that key.
+        InvalidParameterError: If a name is not there, or several rows have that key or file.
     """
     if not names:
         return []
-    facts = snapshot.facts(["id", "key"])
+    facts = snapshot.facts(["id", "key", "path"])
     places = []
     for name in names:
         found = np.flatnonzero((facts["id"] == name) | (facts["key"] == name))
+        if not len(found):
+            found = np.flatnonzero(facts["path"] == storable_path(name))
         if len(found) != 1:
             raise InvalidParameterError(
                 f"{len(found)} clips are named {name!r}.",

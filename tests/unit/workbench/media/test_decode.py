@@ -346,3 +346,20 @@ def test_frames_at__films_joined_into_one_file(tmp_path: Path) -> None:
     got = frames_at(joined, [0.05, 2.95, 3.05, 3.95, 4.95])
     assert ramp_numbers(got.data) == [0, 29, 0, 9, 19]
     assert (np.diff(got.times_s) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda path: frames_at(path, ["a"]), InvalidClipError),
+        (lambda path: frames_at(path, [None]), InvalidClipError),
+        (lambda path: frames_at(path, [0], threads="2"), InvalidParameterError),
+        (lambda path: frames_at(path, [0], threads=-1), InvalidParameterError),
+        (lambda path: sample_frames(path, "8"), InvalidClipError),
+        (lambda path: sample_frames(path, 2.5), InvalidClipError),
+        (lambda path: sample_rates(path, 2), InvalidParameterError),
+    ],
+)
+def test_decode__what_is_no_number_is_refused(tmp_path: Path, call, error) -> None:
+    with pytest.raises(error):
+        call(write_ramp(tmp_path / "a.mp4"))

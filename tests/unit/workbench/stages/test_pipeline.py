@@ -334,6 +334,23 @@ def test_subclass__a_setting_must_not_be_a_property():
                 return Resources()
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"_resources": Resources(cpus=2)}, {"_batch_size": 5}, {"num_workers": lambda self: 2}]
+)
+def test_subclass__a_declaration_that_nobody_reads_is_refused(wrong):
+    with pytest.raises(InvalidParameterError, match=next(iter(wrong))):
+        type("Wrong", (Tag,), wrong)
+
+
+def test_describe__inputs_that_are_no_pair_are_said():
+    class Wrong(Tag):
+        def inputs(self):
+            return ["image_data"]
+
+    with pytest.raises(StageError, match="is no pair of lists of names"):
+        Pipeline(stages=[Wrong()]).describe()
+
+
 def test_with__changes_a_copy_only():
     stage = Tag()
     other = stage.with_(name="b", resources=Resources(cpus=4), num_workers=2)

@@ -173,3 +173,11 @@ def test_search_result__draws_what_is_gone_or_hostile_as_text(tmp_path):
     assert "There is no file" in html
     assert "0.0 to 2.0 s" in html
     assert found[1].clip is None
+
+
+def test_search__like_a_file_and_where_nothing_fits(store, tmp_path):
+    (space,) = store.spaces()
+    path = store.rows(space).set_index("key")["path"]["green.jpg"]
+    by_key, by_file = (store.search(more_like=[name], k=2) for name in ("green.jpg", path))
+    assert keys(by_key) == keys(by_file)
+    assert store.search("red", model=Versioned(), where="kind == 'none'").caption == "No clip fits the filter"
