@@ -85,14 +85,20 @@ def import_file(store: "EmbeddingStore", path: str | Path) -> tuple[EmbeddingSpa
         space, runs, checked = *_space(about), _checked(rows)
     except Exception as error:  # whatever a damaged or hostile file makes its reader raise
         raise EmbeddingsFileError(
-            f"{source} holds no vectors that were exported from a store: {error}",
-            next_step="Import a file that `workbench store export` wrote.",
+            f"{source} holds no vectors that were exported from a store: {_said(error)}",
+            next_step="Import a file that `workbench store export` wrote; one of `workbench embed --out` does "
+            "not say of which content its vectors are.",
         ) from error
     for facts in runs:
         save_provenance(store.path / "runs", facts)
     for start in range(0, checked.num_rows, BATCH_ROWS):
         store.put_rows(space, checked.slice(start, BATCH_ROWS))
     return space, checked.num_rows
+
+
+def _said(error: Exception) -> str:
+    """What a reader missed, in words."""
+    return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) and error.args else str(error)
 
 
 def _space(about: str) -> tuple[EmbeddingSpace, list[dict[str, Any]]]:
