@@ -86,8 +86,8 @@ def import_file(store: "EmbeddingStore", path: str | Path) -> tuple[EmbeddingSpa
     except Exception as error:  # whatever a damaged or hostile file makes its reader raise
         raise EmbeddingsFileError(
             f"{source} holds no vectors that were exported from a store: {_said(error)}",
-            next_step="Import a file that `workbench store export` wrote; one of `workbench embed --out` does "
-            "not say of which content its vectors are.",
+            next_step="Import a file that `workbench store export` wrote; one of `embed --out` does not "
+            "say of which content its vectors are.",
         ) from error
     for facts in runs:
         save_provenance(store.path / "runs", facts)
