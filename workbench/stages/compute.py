@@ -150,10 +150,11 @@ class TextScoreStage(ProcessingStage[Task, Task]):
         """Embed the text, once."""
         from workbench.engine.adapter import adapt, load_if_named
 
-        model = load_if_named(self.model)
-        self._row, self._space = adapt(model).embed_texts([self.text])[0], _stored_space(model)
+        adapted = adapt(load_if_named(self.model))
+        self._row = adapted.embed_texts([self.text])[0]
+        self._space = adapted.store_space(adapted.space())
         if isinstance(self.model, str):
-            model.unload()  # its row is all that is needed
+            adapted.model.unload()  # its row is all that is needed
 
     def process(self, task: Task) -> Task | None:
         """Score the items that have a vector.
@@ -214,7 +215,7 @@ class ClassifyStage(ProcessingStage[Task, Task]):
 
         adapted = adapt(load_if_named(self.model))
         self._rows = embed_prompts(adapted.model, self.labels, templates=self.templates)
-        self._space = _stored_space(adapted.model)
+        self._space = adapted.store_space(adapted.space())
         self._score = {
             "kind": adapted.score_kind,
             "scale": adapted.logit_scale,
@@ -263,14 +264,6 @@ def _prepared(adapted: "AdaptedModel", item: Any) -> Prepared[Any]:
         return Prepared(item, adapted.preprocess(_pixels(item)))
     except ModelInputError as error:
         return Prepared(item, problem=str(error))
-
-
-def _stored_space(model: Any) -> EmbeddingSpace:
-    """The space that ``EmbedStage`` notes for a model, but for the sampling."""
-    from workbench.engine.adapter import adapt
-
-    adapted = adapt(model)
-    return adapted.store_space(adapted.space())
 
 
 def _check_space(stage: ProcessingStage[Any, Any], task: Task, own: EmbeddingSpace | None) -> None:

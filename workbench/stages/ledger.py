@@ -10,7 +10,7 @@ from typing import Any
 from models.json_text import parse_json
 from workbench.errors import StageError
 from workbench.stages.runs import TaskFailure
-from workbench.stages.tasks import Task, identity_of, item_identities, numbered
+from workbench.stages.tasks import Task, identity_of, item_identity, numbered
 
 __all__ = ["Ledger"]
 
@@ -94,7 +94,7 @@ class Ledger:
 
     def _leave_out(self, task: Task[Any]) -> list[str]:
         """Take the finished items out of a task; the keys of the others."""
-        keys = [self._key(name) for name in item_identities(task)]
+        keys = [self._key(item_identity(item, task.dataset_name)) for item in task.data]
         left = [place for place, key in enumerate(keys) if key not in self._finished]
         if len(left) < len(keys):
             task.data = [task.data[place] for place in left]

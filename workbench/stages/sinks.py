@@ -17,7 +17,7 @@ from workbench.errors import StageError
 from workbench.files import write_file
 from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageObject, Task, identity_of, item_identities
+from workbench.stages.tasks import ImageObject, Task, identity_of, item_identity
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,15 +58,14 @@ class WriteStoreStage(ProcessingStage[Task, Task]):
         Returns:
             The same task.
         """
-        embedded = [place for place, item in enumerate(task.data) if item.embedding is not None]
+        embedded = [item for item in task.data if item.embedding is not None]
         if not embedded:
             return task
         if self._opened is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
         if task.space is None:
             raise StageError(f"{task!r} does not say which space its vectors live in; EmbedStage does.")
-        names = item_identities(task)
-        rows = {_stored_id(task.data[place], names[place]): task.data[place] for place in embedded}
+        rows = {_stored_id(item, task.dataset_name): item for item in embedded}
         self._opened.put(
             task.space,
             list(rows),
@@ -190,12 +189,12 @@ class _HandMade:
         return cls(item.video_id or path, path, "video", item.start_s, item.stop_s)
 
 
-def _stored_id(item: Any, identity: str) -> str:
+def _stored_id(item: Any, dataset_name: str) -> str:
     """Name an item for the store."""
     from workbench.engine.clip_ids import stored_id
 
     clip = item.metadata.get("clip")
-    return f"item-{identity}" if clip is None else stored_id(clip)
+    return f"item-{item_identity(item, dataset_name)}" if clip is None else stored_id(clip)
 
 
 def _in_folder(folder: str, name: str) -> Path:

@@ -22,7 +22,7 @@ __all__ = [
     "good_items",
     "identify",
     "identity_of",
-    "item_identities",
+    "item_identity",
     "numbered",
 ]
 
@@ -187,20 +187,22 @@ def identity_of(task: Any) -> str:
     """
     if isinstance(task, Task):
         own = _plain(task._metadata)  # noqa: SLF001 - the field for what belongs to the batch
-        return task.identity or _digest([type(task).__name__, item_identities(task), own])
+        items = (item_identity(item, task.dataset_name) for item in task.data)
+        return task.identity or _digest([type(task).__name__, [*items], own])
     return _digest([type(task).__name__, repr(task)])
 
 
-def item_identities(task: Task[Any]) -> list[str]:
-    """Name each item of a task by its name and content, and by the dataset where its content is not known.
+def item_identity(item: Any, dataset_name: str) -> str:
+    """Name an item by its name and content, and by the dataset where its content is not known.
 
     Args:
-        task: A batch that no stage has changed yet.
+        item: An item that no stage has changed yet.
+        dataset_name: The dataset of its batch.
 
     Returns:
-        32 hexadecimal digits each.
+        32 hexadecimal digits.
     """
-    return [_digest(_facts(item, task.dataset_name)) for item in task.data]
+    return _digest(_facts(item, dataset_name))
 
 
 def identify(results: Sequence[tuple[Any, Sequence[Any]]]) -> None:
