@@ -1,8 +1,6 @@
 """How much of an accelerator's memory a piece of work takes, and how much is left."""
 
-import sys
-from typing import Any
-
+from models.cuda import cuda_in_use
 from models.runtime import describe_runtime
 
 __all__ = ["DeviceMemory"]
@@ -24,7 +22,7 @@ class DeviceMemory:
 
     def free_bytes(self) -> int | None:
         """What more can be allocated now, with what torch keeps for itself; None when unknown."""
-        cuda = self._cuda()
+        cuda = cuda_in_use(self._device)
         if cuda is None:
             return None
         free = describe_runtime().free_memory(self._device)
@@ -33,15 +31,9 @@ class DeviceMemory:
 
     def spent_bytes(self) -> int:
         """The most that was allocated at once since the last call, beyond what is held; 0 when unknown."""
-        cuda = self._cuda()
+        cuda = cuda_in_use(self._device)
         if cuda is None:
             return 0
         spent = cuda.max_memory_allocated(self._device) - cuda.memory_allocated(self._device)
         cuda.reset_peak_memory_stats(self._device)
         return max(int(spent), 0)
-
-    def _cuda(self) -> Any:
-        """Torch's view of CUDA, where this is such a device and it is in use."""
-        cuda = getattr(sys.modules.get("torch"), "cuda", None)
-        in_use = self._device.startswith("cuda") and cuda is not None and cuda.is_initialized()
-        return cuda if in_use else None

@@ -103,12 +103,16 @@ def write_two_streams(path: Path) -> Path:
     return path
 
 
-def write_transparent(path: Path, codec: str, pixel_format: str, **tags: str) -> Path:
+def write_transparent(
+    path: Path, codec: str, pixel_format: str, *, rotation: int | None = None, **tags: str
+) -> Path:
     """Write ten frames whose left half is red and whose right half is transparent green."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, pixel_format
         stream.metadata.update(tags)
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
         rgba = np.zeros((48, 64, 4), np.uint8)
         rgba[:, :32] = (255, 0, 0, 255)
         rgba[:, 32:] = (0, 255, 0, 0)

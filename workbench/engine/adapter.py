@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.base import EmbeddingSpace, ImageEmbeddingModel, VideoTextEmbeddingModel
+from models.cuda import own_stream
 from models.inputs import as_rgb_frames
 from workbench.engine.per_object import PerObject
 from workbench.errors import InvalidParameterError, ModelOutputError
@@ -114,9 +115,10 @@ class AdaptedModel:
 
         def finish() -> np.ndarray:
             rows: list[np.ndarray] = [np.empty(0)] * len(items)
-            for places, wait in started:
-                for place, row in zip(places, self.checked(wait(), len(places)), strict=True):
-                    rows[place] = row
+            with own_stream(self.device):  # rows may still be on the device
+                for places, wait in started:
+                    for place, row in zip(places, self.checked(wait(), len(places)), strict=True):
+                        rows[place] = row
             return self._stacked(rows)
 
         return finish
@@ -195,7 +197,7 @@ class AdaptedModel:
         """Hold the model for one call, with gradients off when torch is in use."""
         # A torch that another thread is still importing has no `no_grad` yet.
         no_grad = getattr(sys.modules.get("torch"), "no_grad", contextlib.nullcontext)
-        with _locks.of(self.model), no_grad():
+        with _locks.of(self.model), no_grad(), own_stream(self.device):
             yield
 
 

@@ -15,6 +15,7 @@ from workbench.engine.replay import ReplayRun, replay
 from workbench.engine.run import EmbedRun
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.store import VectorStore, open_store
+from workbench.media.hardware import DECODERS, takes_part
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,9 +153,12 @@ def default_workers(device: str = "cpu") -> int:
     """Threads that decode: one per CPU core that this process may use.
 
     Args:
-        device: Where the model computes; on the CPU there are at most 4, which share it with the model.
+        device: Where the model computes; on the CPU there are at most 4, which share it with the model. On a
+            card whose video decoders take part there are as many more as it has.
 
     Returns:
         Their number.
     """
-    return min(4 if device.startswith("cpu") else 32, cpu_count())
+    if device.startswith("cpu"):
+        return min(4, cpu_count())
+    return min(32, cpu_count() + (DECODERS if takes_part(device) else 0))  # waiting for a card takes no core

@@ -19,6 +19,7 @@ from workbench.engine.store import VectorStore, refresh_names
 from workbench.engine.tally import Tally
 from workbench.engine.units import FilmPass, Unit, in_parts, in_units
 from workbench.errors import InvalidClipError, MediaError
+from workbench.media.hardware import decoding_on
 from workbench.media.sampling import frame_times
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class EmbedRun:
     def execute(self) -> None:
         """Reuse what the store has, compute the rest; returns early when stopped."""
         try:
-            self._work()
+            with decoding_on(self.model.device):
+                self._work()
         finally:
             self._at_end()
 

@@ -13,6 +13,7 @@ QUICK_S = 0.25  # a step this short may grow
 SLOW_S = 0.75  # a longer one shrinks: Stop waits for the step that is being computed
 FEWEST_TOGETHER, MOST_TOGETHER = 8, 64  # windows of one film that a worker decodes in one pass
 PREPARED_BYTES = 256 << 20  # prepared items that may wait for the model, all together
+PREPARED_FOR_ACCELERATOR = 1 << 30  # it takes hundreds a second; a film that takes long must not hold them up
 
 
 class BatchSizer:
@@ -42,7 +43,9 @@ class BatchSizer:
     ) -> None:
         check_count("batch_size", batch_size, "auto")
         self._auto = batch_size == "auto"
-        self._most = MOST_ON_CPU if device.startswith("cpu") else MOST_ON_ACCELERATOR
+        on_cpu = device.startswith("cpu")
+        self._most = MOST_ON_CPU if on_cpu else MOST_ON_ACCELERATOR
+        self._prepared_bytes = PREPARED_BYTES if on_cpu else PREPARED_FOR_ACCELERATOR
         self._size = START if self._auto else int(batch_size)
         self._item_bytes = 1
         self._memory = memory or DeviceMemory(device)
@@ -54,16 +57,16 @@ class BatchSizer:
         """Items in the next batch."""
         if not self._auto:
             return self._size
-        return max(1, min(self._size, self._most, self._fitting, PREPARED_BYTES // self._item_bytes))
+        return max(1, min(self._size, self._most, self._fitting, self._prepared_bytes // self._item_bytes))
 
     def ahead(self, workers: int) -> int:
         """Items that may be in work or ready, beside the batch that is being put together."""
-        return min(self.size + workers, max(workers, PREPARED_BYTES // self._item_bytes))
+        return min(self.size + workers, max(workers, self._prepared_bytes // self._item_bytes))
 
     def together(self, workers: int) -> int:
         """Items that one worker may prepare together, while the others do so too."""
         known = self._item_bytes > 1
-        fitting = PREPARED_BYTES // (2 * workers * self._item_bytes) if known else 0
+        fitting = self._prepared_bytes // (2 * workers * self._item_bytes) if known else 0
         return max(FEWEST_TOGETHER, min(fitting, MOST_TOGETHER))
 
     def saw(self, value: Any) -> None:

@@ -4,25 +4,27 @@ Only container formats that hold video are tried, and only local files: PyAV wou
 open a text as a terminal recording, or a playlist that names other files and addresses.
 """
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
-from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 
 from models.probes import cpu_count
 from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
 from workbench.media.files import MAX_PIXELS, MediaFile, media_file
 from workbench.media.names import display_name
+from workbench.media.orientation import may_be_turned
+from workbench.media.pixels import display_matrix
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _FORMATS = (
@@ -38,9 +40,6 @@ _MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"\x00\x00\x01", b"G@", b"
 _BRIEFLY = {"skip_frame": "all"}
 _BRIEF_FORMAT, _BRIEF_ENDINGS = "mov,mp4,m4a,3gp,3g2,mj2", (".mp4", ".m4v", ".mov")
 _MOST_THREADS = 16  # FFmpeg's own limit when it chooses; it would take one more than there are processors
-# "1" decodes on a CUDA device where that can be done, with the same pixels. Off unless asked for: opening its
-# decoder costs about half a second a clip, and it was slower than one processor.
-HARDWARE_DECODING = "EMBEDDING_WORKBENCH_HARDWARE_DECODING"
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,24 @@ class OpenVideo:
         """FFmpeg's name of the codec, whichever decoder is used for it."""
         context = self.stream.codec_context
         return context.codec.canonical_name or context.name
+
+    @cached_property
+    def stated_matrix(self) -> tuple[int, ...] | None:
+        """The display matrix that the container states; one frame is decoded where headers hint at one."""
+        if may_be_turned(self.path):
+            with suppress(MediaError), open_video(self.path, threads=1) as again:
+                for packet in again.container.demux(again.stream):
+                    for frame in again.stream.codec_context.decode(packet):
+                        return display_matrix(frame)
+        return None
+
+    def matrix_of(self, frame: "VideoFrame") -> tuple[int, ...] | None:
+        """The display matrix of a frame. Only the stream's own decoder adds what the container states.
+
+        Args:
+            frame: What any decoder made of packets of this video.
+        """
+        return display_matrix(frame) or self.stated_matrix
 
 
 def default_threads() -> int:
@@ -109,18 +126,9 @@ def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -
         raise _translated(error, name, file) from error
 
 
-def decodes_on_hardware() -> bool:
-    """Whether it was asked for that an accelerator decodes."""
-    return os.environ.get(HARDWARE_DECODING, "0") == "1"
-
-
 def _opened(file: MediaFile, *, brief: bool) -> "InputContainer":
-    """Open a container; with a decoder of the accelerator where one is wanted and can be had."""
+    """Open a container; briefly where that tells all."""
     options = _OPEN_OPTIONS | ({"protocol_whitelist": "file,subfile"} if file.inside else {})
-    if decodes_on_hardware():
-        with suppress(av.error.FFmpegError, OSError, NotImplementedError, ValueError):
-            accelerator = HWAccel("cuda", allow_software_fallback=True)
-            return av.open(file.address, options=options, metadata_errors="replace", hwaccel=accelerator)
     if brief:
         container = av.open(file.address, options=options | _BRIEFLY, metadata_errors="replace")
         if _tells_all(container):

@@ -11,7 +11,9 @@ from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from workbench.media.container import decodes_on_hardware, open_video
+from workbench.media.container import open_video
+from workbench.media.hardware import card_decoder
+from workbench.media.packets import StrangeFileError
 from workbench.media.runs import Feeder, Run
 
 if TYPE_CHECKING:
@@ -26,10 +28,10 @@ _MOST_PIXELS = 8 * 1920 * 1080  # of all pictures that are decoded at a time: ea
 
 
 def most_at_once(video: "OpenVideo") -> int:
-    """Choose how many runs of a video to decode at a time: by threads and memory; on an accelerator one."""
+    """Choose how many runs of a video to decode at a time: by threads and memory."""
     context = video.stream.codec_context
     by_memory = _MOST_PIXELS // max(context.width * context.height, 1)
-    return 1 if decodes_on_hardware() else max(min(video.threads, by_memory), 1)
+    return max(min(video.threads, by_memory), 1)
 
 
 def decode_runs(video: "OpenVideo", runs: Iterable[Run], at_once: int) -> "Iterator[_Decoded]":
@@ -38,7 +40,7 @@ def decode_runs(video: "OpenVideo", runs: Iterable[Run], at_once: int) -> "Itera
     Args:
         video: The video that the runs are from.
         runs: In the order of the film; they may be read, by seeking, as they are taken.
-        at_once: How many runs to decode at a time; they share the threads of the video.
+        at_once: How many runs the processor decodes at a time; they share the threads of the video.
 
     Yields:
         Each wanted frame with the moments it is on screen at, in the order of the film.
@@ -47,6 +49,10 @@ def decode_runs(video: "OpenVideo", runs: Iterable[Run], at_once: int) -> "Itera
         StrangeFileError: If a wanted frame is damaged or did not come out.
         MediaError: If the file cannot be opened once more.
     """
+    with card_decoder(video) as decoder:
+        if decoder is not None:
+            yield from _of_card(_in_turn(Feeder(decoder, video), runs), video)
+            return
     if at_once < 2:
         yield from _in_turn(Feeder(video.decoder, video), runs)
         return
@@ -61,6 +67,15 @@ def _in_turn(feeder: Feeder, runs: Iterable[Run]) -> "Iterator[_Decoded]":
         if run.before_seek:  # before the next run is asked for: seeking empties the decoder
             yield from feeder.finish()
     yield from feeder.finish()
+
+
+def _of_card(decoded: "Iterator[_Decoded]", video: "OpenVideo") -> "Iterator[_Decoded]":
+    """Refuse frames that show more than they should: of those on a card FFmpeg crops two sides only."""
+    context = video.stream.codec_context
+    for frame, ticks in decoded:
+        if (frame.width, frame.height) != (context.width, context.height):
+            raise StrangeFileError("frames are not of the size that was stated")
+        yield frame, ticks
 
 
 class _Dealer:

@@ -24,9 +24,9 @@ from workbench.media.frames import Frames, MediaInfo
 from workbench.media.images import shrunk
 from workbench.media.lengths import length_s
 from workbench.media.names import display_name
-from workbench.media.orientation import may_be_turned, rotation_degrees
+from workbench.media.orientation import rotation_degrees
 from workbench.media.packets import FrameReader, PacketReader
-from workbench.media.pixels import PictureMaker, display_matrix
+from workbench.media.pixels import PictureMaker
 from workbench.media.sampling import frame_times, rate_times
 from workbench.media.spans import frames_of_spans
 
@@ -72,7 +72,7 @@ def probe(path: Path | str) -> MediaInfo:
             "num_video_streams": len(video.container.streams.video),
         }
         duration_s = length_s(video)
-    rotation = rotation_degrees(_first_matrix(path)) if may_be_turned(path) else 0
+        rotation = rotation_degrees(video.stated_matrix)
     if rotation in {90, 270}:
         width, height = height, width
     return MediaInfo(duration_s=duration_s, width=width, height=height, rotation=rotation, **facts)
@@ -198,7 +198,7 @@ def poster_at(path: Path | str, time_s: float, max_side: int) -> np.ndarray:
             packets = PacketReader(video)
             packets.seek(time_s)
             for _, frame in FrameReader(video, packets):
-                return PictureMaker(max_side)(frame)
+                return PictureMaker(max_side)(frame, video.matrix_of(frame))
     return shrunk(frames_at(path, [time_s], threads=1).data[0], max_side)
 
 
@@ -235,7 +235,7 @@ def pictures_between(
         for time_s, frame in shown:
             if time_s >= due_s - _JITTER_S:
                 due_s = max(due_s + 1 / max_fps, time_s)
-                yield time_s, make(frame)
+                yield time_s, make(frame, video.matrix_of(frame))
         if due_s == start_s:
             raise ClipDecodeError(f"{display_name(path)}: no picture between {start_s} and {stop_s} s.")
 
@@ -258,11 +258,3 @@ def _stretch(
         yield time_s, frame
     if before is not None:
         yield start_s, before
-
-
-def _first_matrix(path: Path) -> tuple[int, ...] | None:
-    """Decode the first frame for its display matrix; None when there is neither."""
-    with suppress(ClipDecodeError), open_video(path, threads=1) as video:
-        for _, frame in FrameReader(video, PacketReader(video)):
-            return display_matrix(frame)
-    return None

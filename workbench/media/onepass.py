@@ -48,7 +48,10 @@ def decode_fast(video: "OpenVideo", times_s: np.ndarray) -> Iterator[Shown]:
     for place, tick in enumerate(wanted):
         places.setdefault(tick, []).append(place)
     for frame, ticks in _frames(video, reader, list(places)):
-        yield Shown([place for tick in ticks for place in places[tick]], frame, reader.seconds(stamp(frame)))
+        time_s = reader.seconds(stamp(frame))
+        yield Shown(
+            [place for tick in ticks for place in places[tick]], frame, video.matrix_of(frame), time_s
+        )
 
 
 def _frames(

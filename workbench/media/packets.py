@@ -176,12 +176,14 @@ class Shown(NamedTuple):
     Args:
         places: Numbers of the moments it is on screen at.
         frame: The frame as it is stored.
+        matrix: Its display matrix, or None.
         time_s: Its presentation time in seconds from the start.
         note: What had been passed over until then.
     """
 
     places: list[int]
     frame: "VideoFrame"
+    matrix: tuple[int, ...] | None
     time_s: float
     note: str = ""
 

@@ -36,18 +36,19 @@ class PictureMaker:
         self._size: tuple[int, int] | None = None
         self._matrix: tuple[int, ...] | None = None
 
-    def __call__(self, frame: "VideoFrame") -> np.ndarray:
-        """Return the frame as RGB uint8 (H, W, 3)."""
+    def __call__(self, frame: "VideoFrame", matrix: tuple[int, ...] | None = None) -> np.ndarray:
+        """Return a frame as RGB uint8 (H, W, 3), turned as its display matrix asks."""
         if self._size is None:
             self._size = self._target_size(frame.width, frame.height)
-            self._matrix = display_matrix(frame)
+            self._matrix = matrix
         width, height = self._size
         transparent = any(part.is_alpha for part in frame.format.components) or frame.format.name == "pal8"
         # Unsaid, the range is taken for limited, and pictures of phones come out too contrasty.
         full = _FULL_RANGE if frame.color_range == _FULL_RANGE else 0
-        if frame.format.name in _SAME_PIXELS:
+        stored = (frame.sw_format or frame.format).name  # a frame on a card has both
+        if stored in _SAME_PIXELS:
             frame = self._reformatter.reformat(
-                frame, format=_SAME_PIXELS[frame.format.name], src_color_range=full, dst_color_range=full
+                frame, format=_SAME_PIXELS[stored], src_color_range=full, dst_color_range=full
             )
         picture = self._reformatter.reformat(
             frame,

@@ -22,7 +22,7 @@ from workbench.media.packets import (
     StrangeFileError,
     TimesRunBackError,
 )
-from workbench.media.pixels import PictureMaker, display_matrix
+from workbench.media.pixels import PictureMaker
 
 _Moments: TypeAlias = Sequence[float] | np.ndarray
 _Choice: TypeAlias = Callable[[float], Sequence[_Moments]]
@@ -131,12 +131,12 @@ def _all_shown(path: Path, times_s: np.ndarray, *, by_dts: bool) -> Iterator[Sho
             while shown is not None and waiting and wanted[waiting[0]] < tick:
                 passed.append(waiting.popleft())
             if shown is not None and passed:
-                yield Shown(passed, shown[1], packets.seconds(shown[0]), reader.note)
+                yield Shown(passed, *shown, reader.note)
             if not waiting:
                 return
-            shown = (tick, frame)
+            shown = (frame, video.matrix_of(frame), packets.seconds(tick))
         if shown is not None:
-            yield Shown(list(waiting), shown[1], packets.seconds(shown[0]), reader.note)
+            yield Shown(list(waiting), *shown, reader.note)
 
 
 def _answers(left: deque[np.ndarray], stream: Iterator[Shown]) -> Iterator[Frames]:
@@ -184,8 +184,8 @@ class _Span:
         """Store a frame; spans that begin with frames of one kind share makers and pictures."""
         if self._make is None:
             frame = shown.frame
-            kind = (frame.width, frame.height, display_matrix(frame))
+            kind = (frame.width, frame.height, shown.matrix)
             self._make = makers.setdefault(kind, PictureMaker())
         if self._make not in pictures:
-            pictures[self._make] = self._make(shown.frame)
+            pictures[self._make] = self._make(shown.frame, shown.matrix)
         self._collector.put([place - self._start for place in places], pictures[self._make], shown.time_s)

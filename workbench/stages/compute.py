@@ -1,5 +1,6 @@
 """Stages that compute: embed, score by text, sort into classes."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
 from workbench.engine.sizing import BatchSizer
 from workbench.engine.text import check_templates, clean_prompts, embed_prompts
 from workbench.errors import NothingToRankError, StageError
+from workbench.media.hardware import decoding_on, takes_part
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.resources import threads_given
 from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
@@ -57,18 +59,25 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self._adapted: AdaptedModel | None = None
         self._sizer: BatchSizer | None = None
         self._threads = 1
+        self._on_device: ExitStack | None = None
 
     def setup(self, worker_metadata: WorkerMetadata | None = None) -> None:
-        """Load the model."""
+        """Load the model; stages of the same process decode on its device from then on, where that can."""
         from workbench.engine.adapter import adapt, load_if_named
 
         loading = {"device": self.device, "dtype": self.dtype, "backend": self.backend}
         self._adapted = adapt(load_if_named(self.model, **loading))
         self._sizer = BatchSizer(self.model_inference_batch_size, device=self._adapted.device)
         self._threads = threads_given(worker_metadata)
+        if takes_part(self._adapted.device):
+            self._on_device = ExitStack()
+            self._on_device.enter_context(decoding_on(self._adapted.device))
 
     def teardown(self) -> None:
         """Let go of a model that was loaded here."""
+        if self._on_device is not None:
+            self._on_device.close()
+        self._on_device = None
         if isinstance(self.model, str) and self._adapted is not None:
             self._adapted.model.unload()
         self._adapted = None

@@ -82,8 +82,6 @@ def test_most_at_once__by_threads_and_memory(threads, pixels, expected, film, mo
     monkeypatch.setattr(dealing, "_MOST_PIXELS", pixels * 96 * 64)
     with open_video(film, threads) as video:
         assert dealing.most_at_once(video) == expected
-        monkeypatch.setenv("EMBEDDING_WORKBENCH_HARDWARE_DECODING", "1")
-        assert dealing.most_at_once(video) == 1
 
 
 def test_frames_at__one_run_that_is_most_of_the_work_keeps_all_threads(film, opened) -> None:

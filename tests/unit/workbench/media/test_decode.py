@@ -78,7 +78,7 @@ def test_frames_at__order_and_repeats_are_kept(ramp: Path) -> None:
 def test_frames_at__converts_a_frame_wanted_twice_once(ramp: Path, monkeypatch) -> None:
     made = []
     make = PictureMaker.__call__
-    monkeypatch.setattr(PictureMaker, "__call__", lambda self, frame: made.append(1) or make(self, frame))
+    monkeypatch.setattr(PictureMaker, "__call__", lambda self, *frame: made.append(1) or make(self, *frame))
     frames_at(ramp, [1.0, 1.01, 1.02, 2.0])
     assert len(made) == 2
 
@@ -146,6 +146,16 @@ def test_frames_at__transparency_that_a_tag_states_in_capitals(tmp_path: Path) -
     with av.open(str(path)) as container:
         assert "ALPHA_MODE" in container.streams.video[0].metadata
     assert np.abs(frames_at(path, [0.05]).data[:, 24, 54].astype(int) - 255).max() <= 4
+
+
+@pytest.mark.parametrize(("rotation", "red", "white"), [(90, (60, 24), (4, 24)), (180, (24, 54), (24, 10))])
+def test_frames_at__transparent_and_turned(tmp_path: Path, rotation, red, white) -> None:
+    path = write_transparent(tmp_path / "a.webm", "libvpx-vp9", "yuva420p", rotation=rotation)
+    got = frames_at(path, [0.05, 0.95]).data.astype(int)
+    assert got.shape[1:3] == ((64, 48) if rotation == 90 else (48, 64))
+    assert (probe(path).height, probe(path).width) == got.shape[1:3]
+    assert np.abs(got[:, *red] - (255, 0, 0)).max() <= 4
+    assert np.abs(got[:, *white] - 255).max() <= 4
 
 
 def test_frames_at__two_video_streams(tmp_path: Path) -> None:
