@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import InvalidParameterError, NothingToEmbedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from workbench.media.clips import Clip
 
@@ -56,6 +56,20 @@ def stored_id(clip: "Clip") -> str:
     if clip.kind == "image":
         return content
     return f"{content}@{round(clip.start_s * 1000)}-{round(clip.stop_s * 1000)}"
+
+
+def sharing_content(clips: "Iterable[Clip]") -> "list[Clip]":
+    """Find the clips of which another has the same content and span.
+
+    Args:
+        clips: Any clips.
+
+    Returns:
+        Those that `stored_id` cannot tell from another, in their order.
+    """
+    named = [(stored_id(clip), clip) for clip in clips]
+    counts = Counter(name for name, _ in named)
+    return [clip for name, clip in named if counts[name] > 1]
 
 
 def _are_clips(source: Any) -> bool:

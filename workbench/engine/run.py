@@ -10,7 +10,7 @@ import numpy as np
 
 from models.errors import ModelInputError
 from workbench.engine.adapter import AdaptedModel
-from workbench.engine.clip_ids import stored_id
+from workbench.engine.clip_ids import sharing_content, stored_id
 from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batches
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
@@ -121,7 +121,9 @@ class EmbedRun:
         settle = getattr(self._store, "settle", None)
         if missing and settle is not None:
             settle(self.model.store_space(self.space))
-        refresh_names(self._store, self.model.store_space(self.space), self._reused)
+        if self._store is not None:
+            copies = sharing_content(self.clips[place] for place in missing)
+            refresh_names(self._store, self.model.store_space(self.space), self._reused + copies)
 
     def _reuse(self) -> list[int]:
         """Take what the store has; return the places of the other clips."""

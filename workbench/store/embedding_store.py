@@ -13,7 +13,7 @@ from workbench.store.folder import choose_space, write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.pruning import stale_rows
 from workbench.store.records import SpaceInfo, StoreInfo
-from workbench.store.renames import outdated, with_names
+from workbench.store.renames import copies_of, outdated, with_names
 from workbench.store.results import SearchResult
 from workbench.store.search import indexed_hits, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot, table_signature
@@ -85,7 +85,7 @@ class EmbeddingStore(StoredVectors):
         Args:
             space: Their embedding space.
             clips: Clips; those whose file has moved since, or that have another caption now, get their new
-                key, path and caption.
+                key, path and caption. Files of the same content are noted as copies of the first.
 
         Returns:
             How many.
@@ -93,12 +93,12 @@ class EmbeddingStore(StoredVectors):
         Raises:
             StoreError: If the store cannot be read or written.
         """
-        changed = outdated(self.snapshot(space), clips)
+        snapshot = self.snapshot(space)
+        changed = outdated(snapshot, clips)
         if changed:
             with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
-                table = self._table(space)
-                if table is not None:
-                    table.write(with_names(table.rows_of(list(changed)), changed))
+                table = self._table_for(space, snapshot.vectors.shape[1])
+                table.write(with_names(table.rows_of(list(changed)), changed))
         return len(changed)
 
     def prune(self, *, space: EmbeddingSpace | str | None = None, dry_run: bool = False) -> "pd.DataFrame":
@@ -117,7 +117,7 @@ class EmbeddingStore(StoredVectors):
             StoreError: If the store cannot be read or written.
         """
         chosen = choose_space(self.spaces(), space)
-        stale = stale_rows(self.snapshot(chosen).facts(["id", "key", "path"]))
+        stale = stale_rows(self.snapshot(chosen).facts(["id", "key", "path", "copies"]))
         if len(stale) and not dry_run:
             with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
                 table = self._table(chosen)
@@ -235,19 +235,21 @@ class EmbeddingStore(StoredVectors):
             threshold: Least cosine similarity of a pair.
 
         Returns:
-            Columns key, other, similarity; the most alike first.
+            Columns key, other, similarity; the most alike first. Exact copies share one row; of them the
+            other is told by its path.
         """
         import pandas as pd
 
         from workbench.analysis.nearest import near_duplicates
 
         snapshot = self.snapshot(choose_space(self.spaces(), space))
-        keys = snapshot.facts(["key"])["key"]
-        pairs = near_duplicates(snapshot.vectors, threshold)
-        return pd.DataFrame(
-            [(keys[one], keys[other], score) for one, other, score in pairs],
-            columns=["key", "other", "similarity"],
-        )
+        facts = snapshot.facts(["key", "copies"])
+        keys = facts["key"]
+        copies = facts[facts["copies"] != ""].itertuples()
+        pairs = [(row.key, path, 1.0) for row in copies for path in copies_of(row.copies)]
+        alike = near_duplicates(snapshot.vectors, threshold)
+        pairs += [(keys[one], keys[other], score) for one, other, score in alike]
+        return pd.DataFrame(pairs, columns=["key", "other", "similarity"])
 
     def snapshot(self, space: EmbeddingSpace) -> "Snapshot":
         """Open all vectors of a space as one memory-mapped matrix, with the facts of its rows.

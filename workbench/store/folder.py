@@ -21,7 +21,8 @@ __all__ = [
     "write_lock",
 ]
 
-SCHEMA_VERSION = 2  # 2: captions; a store of format 1 is read as it is, and migrated when it is written to
+# 2: captions, 3: copies; a store of an older format is read as it is, and migrated when it is written to.
+SCHEMA_VERSION = 3
 LOCK_TIMEOUT_S = 60.0
 _SETTINGS, _LOCK = "store.json", ".lock"
 

@@ -1,69 +1,129 @@
-"""Clips that are in a store under another name than they have now: their rows follow, their vectors stay."""
+"""What files the rows of a store stand for: clips that moved, copies, captions that came later.
 
+A row is known by its content, so one vector stands for all files that hold it. One of them gives it its name.
+"""
+
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from models.json_text import parse_json
 from workbench.engine.clip_ids import stored_id
-from workbench.store.tables import storable_path
+from workbench.errors import MediaError
+from workbench.store.tables import storable, storable_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
     from workbench.media.clips import Clip
     from workbench.store.snapshot import Snapshot
 
-__all__ = ["outdated", "with_names"]
+__all__ = ["Names", "copies_of", "outdated", "with_names"]
 
 
-def outdated(snapshot: "Snapshot", clips: "Sequence[Clip]") -> "dict[str, Clip]":
-    """Find the clips whose row says something else of them than they do.
+class Names(NamedTuple):
+    """What a row says of the files that it stands for.
 
-    A row whose file is still there keeps its name: the clip is a copy of it then. A caption that a clip has
-    not does not take away the one that somebody gave before.
+    Args:
+        key: Name of the clip.
+        path: The file that gives it.
+        caption: What somebody wrote of it.
+        copies: Other files of the same content: a JSON list, or "" for none.
+    """
+
+    key: str
+    path: str
+    caption: str
+    copies: str
+
+
+def copies_of(text: str) -> list[str]:
+    """Read the column ``copies``; what is no list of texts names none.
+
+    Example:
+        >>> copies_of('["/films/b.mp4"]'), copies_of("")
+        (['/films/b.mp4'], [])
+    """
+    try:
+        found = parse_json(text) if text else []
+    except ValueError:
+        return []
+    return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
+
+
+def outdated(snapshot: "Snapshot", clips: "Iterable[Clip]") -> dict[str, Names]:
+    """Find the rows that say something else of their clips than these do.
+
+    A row whose file is still there keeps its name: other files are copies of it then. A caption that a clip
+    has not does not take away the one that somebody gave before.
 
     Args:
         snapshot: The rows.
         clips: Clips, in the store or not.
 
     Returns:
-        Those to write down anew, by id.
+        What is to be written, by id.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    by_id = {stored_id(clip): clip for clip in reversed(list(clips))}
+    by_id: dict[str, list[Clip]] = {}
+    for clip in clips:
+        by_id.setdefault(stored_id(clip), []).append(clip)
     ids = snapshot.rows["id"].combine_chunks()
     places = pc.index_in(pa.array(by_id, pa.string()), value_set=ids)  # ty: ignore[missing-attribute]  (made on import)
-    rows = snapshot.rows.select(["path", "caption"]).take(places).to_pylist()
-    return {
-        name: clip
-        for (name, clip), row in zip(by_id.items(), rows, strict=True)
-        if row["path"] is not None and _differs(clip, row["path"], row["caption"])
-    }
+    rows = snapshot.rows.select(list(Names._fields)).take(places).to_pylist()
+    found = {}
+    for (name, its), row in zip(by_id.items(), rows, strict=True):
+        if row["path"] is not None:  # else it is not in the store
+            before = Names(**row)
+            now = _names_now(before, its)
+            if now != before:
+                found[name] = now
+    return found
 
 
-def with_names(rows: "pa.Table", clips: "dict[str, Clip]") -> "pa.Table":
-    """Give rows the names that their clips have now.
+def with_names(rows: "pa.Table", names: dict[str, Names]) -> "pa.Table":
+    """Give rows other names.
 
     Args:
         rows: Rows of a table, all columns.
-        clips: A clip for each of them, by id.
+        names: What each of them shall say, by id.
     """
     import pyarrow as pa
 
-    given = [clips[name] for name in rows["id"].to_pylist()]
-    captions = [clip.caption or old for clip, old in zip(given, rows["caption"].to_pylist(), strict=True)]
-    names = {"key": [clip.key for clip in given], "path": [storable_path(clip.path) for clip in given]}
-    for column, values in (names | {"caption": captions}).items():
-        place = rows.column_names.index(column)
-        rows = rows.set_column(place, rows.schema.field(column), pa.array(values, pa.string()))
+    given = [names[name] for name in rows["id"].to_pylist()]
+    for field, values in zip(Names._fields, zip(*given, strict=True), strict=True):
+        place = rows.column_names.index(field)
+        rows = rows.set_column(place, rows.schema.field(field), pa.array(values, pa.string()))
     return rows
 
 
-def _differs(clip: "Clip", path: str, caption: str) -> bool:
-    """Whether a row is to be written anew."""
-    if Path(path) == Path(storable_path(clip.path)):
-        return bool(clip.caption) and clip.caption != caption
-    return not Path(path).exists()
+def _names_now(before: Names, clips: "Sequence[Clip]") -> Names:
+    """What a row shall say, of which these clips were seen just now."""
+    by_path = {storable_path(clip.path): clip for clip in reversed(clips)}
+    known = filter(None, (before.path, *copies_of(before.copies)))
+    there = [path for path in dict.fromkeys(known) if path in by_path or _is_there(path)]
+    there += [path for path in reversed(by_path) if path not in there]
+    path, *copies = there
+    clip = by_path.get(path)
+    moved = clip is not None and path != before.path
+    return Names(
+        key=storable(clip.key) if clip is not None and moved else before.key,
+        path=path,
+        caption=storable(clip.caption) if clip is not None and clip.caption else before.caption,
+        copies=json.dumps(copies) if copies else "",
+    )
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file, or a member of an archive, is where it was."""
+    from workbench.media.files import media_file
+
+    try:
+        media_file(Path(path))
+    except (MediaError, OSError):
+        return False
+    return True

@@ -54,7 +54,7 @@ class Snapshot:
         """Read what is known of the rows.
 
         Args:
-            columns: Of id, run, key, path, kind, start_s, stop_s, written, caption; None is all.
+            columns: Of id, run, key, path, kind, start_s, stop_s, written, caption, copies; None is all.
             places: Which rows; None is all.
 
         Returns:

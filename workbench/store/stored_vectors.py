@@ -126,7 +126,8 @@ class StoredVectors:
         """Read everything about the vectors of a space but the vectors themselves.
 
         Returns:
-            Columns id, run, key, path, kind, start_s, stop_s, written, caption.
+            Columns id, run, key, path, kind, start_s, stop_s, written, caption, copies (a JSON list of other
+            files with the same content, or nothing).
         """
         columns = [name for name in row_schema(1).names if name != "vector"]
         with self._guard, told_plainly("Reading", self.path):

@@ -22,6 +22,7 @@ __all__ = [
     "lay_out",
     "open_table",
     "row_schema",
+    "storable",
     "storable_path",
     "table_names",
     "told_plainly",
@@ -29,7 +30,8 @@ __all__ = [
 ]
 
 LOOKUP_CHUNK = 500  # ids in one filter
-LATER_COLUMNS = {"caption": ""}  # of format 2 and on, with what rows of older formats have there
+# Of format 2 and 3, with what rows of older formats have there.
+LATER_COLUMNS = {"caption": "", "copies": ""}
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
 _FULL = ("no space left", "disk quota", "storage full", " requested and ")  # the last is NumPy's
 _DENIED = ("permission denied", "read-only file system")
@@ -175,14 +177,15 @@ def table_names(folder: Path) -> list[str]:
 
 
 def row_schema(dim: int) -> "pa.Schema":
-    """Columns of a table: who, from where, by which run, the vector, and what somebody wrote of it."""
+    """Columns of a table: who, from where, by which run, the vector, and what came with later formats."""
     import pyarrow as pa
 
     texts = [pa.field(name, pa.string()) for name in ("id", "run", "key", "path", "kind")]
     times = [pa.field("start_s", pa.float64()), pa.field("stop_s", pa.float64())]
     written = pa.field("written", pa.timestamp("us", "UTC"))
     vector = pa.field("vector", pa.list_(pa.float32(), dim))
-    return pa.schema([*texts, *times, written, vector, pa.field("caption", pa.string())])
+    later = [pa.field(name, pa.string()) for name in LATER_COLUMNS]
+    return pa.schema([*texts, *times, written, vector, *later])
 
 
 def up_to_date(rows: "pa.Table") -> "pa.Table":
@@ -211,12 +214,12 @@ def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", 
 
     count, dim = matrix.shape
     facts: dict[str, Any] = {"id": ids, "run": [run] * count, "key": ids}
-    facts |= {name: [""] * count for name in ("path", "kind", "caption")}
+    facts |= {name: [""] * count for name in ("path", "kind", *LATER_COLUMNS)}
     facts |= {name: [None] * count for name in ("start_s", "stop_s")}
     facts["written"] = [dt.datetime.now(dt.UTC)] * count
     if clips is not None:
         known = ("key", "kind", "start_s", "stop_s", "caption")
-        facts |= {name: [_storable(getattr(clip, name)) for clip in clips] for name in known}
+        facts |= {name: [storable(getattr(clip, name)) for clip in clips] for name in known}
         facts["path"] = [storable_path(clip.path) for clip in clips]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), dim)
     columns = [
@@ -228,10 +231,10 @@ def lay_out(ids: list[str], matrix: np.ndarray, clips: "Sequence[Clip] | None", 
 
 def storable_path(path: Any) -> str:
     """A path that says the same from every folder."""
-    return str(_storable(Path(path).absolute() if str(path) else ""))
+    return str(storable(Path(path).absolute() if str(path) else ""))
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """A text that is not valid Unicode is kept with escapes; a path as text; a number as it is."""
     if value is None or isinstance(value, int | float):
         return value

@@ -207,7 +207,7 @@ def test_open__refuses_what_is_no_store(tmp_path):
 def test_open__refuses_a_newer_format(store):
     store.put(SPACE, ["a"], rows(1))
     (store.path / "store.json").write_text(json.dumps({"schema": 99}))
-    with pytest.raises(StoreError, match="format 99; this version reads up to 2"):
+    with pytest.raises(StoreError, match="format 99; this version reads up to 3"):
         EmbeddingStore(store.path)
 
 

@@ -14,6 +14,7 @@ from workbench.media.sources import load_clips
 
 pytest.importorskip("lancedb", reason="lancedb is not installed")
 from workbench.store import EmbeddingStore
+from workbench.store.renames import copies_of
 
 
 class Versioned(MeanColorModel):
@@ -74,10 +75,45 @@ def test_embed__a_copy_leaves_the_first_name_and_nothing_is_written_for_nothing(
     store = EmbeddingStore(tmp_path / "s")
     run(model, load_clips(folder), store)
     (folder / "copy.jpg").write_bytes((folder / "red.jpg").read_bytes())
-    before = sorted(path.name for path in (store.path / "tables").rglob("*"))
     assert run(model, load_clips(folder), store) == 4
     assert rows(store).index.tolist() == ["blue.jpg", "green.jpg", "red.jpg"]
+    before = sorted(path.name for path in (store.path / "tables").rglob("*"))
+    assert run(model, load_clips(folder), store) == 4
     assert sorted(path.name for path in (store.path / "tables").rglob("*")) == before
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one run", "later"])
+def test_duplicates__copies_of_a_file_are_among_them(model, folder, tmp_path, at_once):
+    store = EmbeddingStore(tmp_path / "s")
+    if not at_once:
+        run(model, load_clips(folder), store)
+    for name in ("copy", "third"):
+        (folder / f"{name}.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    run(model, load_clips(folder), store)
+    found = store.duplicates(threshold=0.99999)
+    assert set(found["similarity"]) == {1.0}
+    named = {*found["key"], *(Path(path).name for path in found["other"])}
+    assert named == {"red.jpg", "copy.jpg", "third.jpg"}
+    assert len(found) == 2
+    assert len(rows(store)) == 3
+
+
+def test_duplicates__copies_that_are_gone_are_forgotten(folder, tmp_path):
+    store, model = EmbeddingStore(tmp_path / "s"), Versioned()
+    (folder / "scarlet.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    run(model, load_clips(folder), store)
+    (folder / "red.jpg").unlink()
+    assert len(store.prune()) == 0
+    run(model, load_clips(folder), store)
+    assert rows(store).index.tolist() == ["blue.jpg", "green.jpg", "scarlet.jpg"]
+    assert len(store.duplicates(threshold=0.99999)) == 0
+    (folder / "scarlet.jpg").unlink()
+    assert store.prune()["key"].tolist() == ["scarlet.jpg"]
+
+
+def test_copies_of__what_is_no_list_of_paths_names_none():
+    for text in ("", "[", "{}", "3", '[1, null, "a"]'):
+        assert copies_of(text) == (["a"] if text.startswith("[1") else [])
 
 
 def test_put__paths_say_the_same_from_every_folder(folder, tmp_path, monkeypatch):
