@@ -2,7 +2,7 @@
 
 import errno
 import os
-import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,15 +56,12 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
         path: Where to; the folder must be there.
         write: Called with a path beside it, to write to; what it raises leaves the old file.
     """
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:40]}.")
-    os.close(handle)
+    part = path.absolute().with_name(f".{path.name[:40]}.{uuid.uuid4().hex[:8]}")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # as a plain file would be made
     try:
-        write(Path(name))
-        sync_file(Path(name))  # the rename must not reach the disk before the content
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        write(part)
+        sync_file(part)  # the rename must not reach the disk before the content
+        part.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

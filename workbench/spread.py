@@ -55,21 +55,19 @@ def embed_on_ray(
 
 
 def _not_there(work: Work, clips: "ClipSet", folder: Path) -> "list[Clip]":
-    """Leave out the clips of batches that are wholly in the store."""
+    """Leave out the clips that are in the store."""
     from models.loader.targets import find_target
     from workbench.engine.clip_ids import stored_id
-    from workbench.engine.loop import chunks
     from workbench.store import EmbeddingStore
 
     if not clips:
         raise NothingToEmbedError("There is no clip to embed.")
     card, store = find_target(work.model or DEFAULT_MODEL).card, EmbeddingStore(folder)
-    waiting: list[Clip] = []
-    for batch in chunks(list(clips), CLIPS_PER_TASK):
-        ids = [stored_id(clip) for clip in batch]
-        there = card.revision and store.recall(card.model_id, card.revision, work.frames, ids)
-        waiting += [] if there else batch
-    return waiting
+    space = store.known_space(card.model_id, card.revision, work.frames) if card.revision else None
+    if space is None:
+        return list(clips)
+    places = store.snapshot(space).places_of([stored_id(clip) for clip in clips])
+    return [clip for clip, place in zip(clips, places, strict=True) if place < 0]
 
 
 def _ray() -> Any:

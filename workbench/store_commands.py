@@ -222,10 +222,9 @@ def _open(folder: Path) -> "EmbeddingStore":
 
 def _chosen(store: "EmbeddingStore", space: str | None) -> "EmbeddingSpace":
     """The space that was named by its key or model, or the only one."""
-    from workbench.store.folder import choose_space
+    from workbench.store.spaces import choose_space
 
-    spaces = store.spaces()
-    return choose_space(spaces, next((one for one in spaces if one.key == space), space))
+    return choose_space(store.spaces(), space)
 
 
 def _model(space: "EmbeddingSpace", device: str) -> Any:

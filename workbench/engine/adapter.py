@@ -3,9 +3,8 @@
 import contextlib
 import sys
 import threading
-import uuid
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from models.base import EmbeddingSpace, ImageEmbeddingModel, VideoTextEmbeddingM
 from models.cuda import own_stream
 from models.inputs import as_rgb_frames
 from workbench.engine.per_object import PerObject
+from workbench.engine.spaces import stored_space
 from workbench.errors import InvalidParameterError, ModelOutputError
 
 UNIT_TOLERANCE = 1e-3  # how far a row's length may be from 1
 
-# The documented caches: one lock a model, and one name a model object whose weights have no version.
-_locks = PerObject(threading.RLock)
-_session_revisions = PerObject(lambda: f"session-{uuid.uuid4().hex}")
+_locks = PerObject(threading.RLock)  # the documented cache: one lock a model
 
 
 @dataclass(frozen=True)
@@ -66,12 +64,8 @@ class AdaptedModel:
         return EmbeddingSpace.of(self.model, f"uniform-middle:{num_frames or self.num_frames}{pooling}")
 
     def store_space(self, space: EmbeddingSpace) -> EmbeddingSpace:
-        """Name the space under which vectors are stored.
-
-        Weights without a version may change under the same name, as when a notebook cell is run
-        again; their vectors are reused for this very object only.
-        """
-        return space if space.revision else replace(space, revision=_session_revisions.of(self.model))
+        """Name the space under which vectors are stored, as `stored_space` does."""
+        return stored_space(self.model, space)
 
     def preprocess(self, frames: np.ndarray) -> Any:
         """Turn the frames (T, H, W, 3) of one clip into one item of a batch; safe in threads."""
@@ -236,6 +230,17 @@ def adapt(model: Any) -> AdaptedModel:
         logit_bias=float(getattr(model, "logit_bias", 0.0)),
         device=str(getattr(model, "device", "cpu")),
     )
+
+
+def is_model(value: Any) -> bool:
+    """Whether something can embed clips or images, and is no class.
+
+    Example:
+        >>> is_model("workbench/spriteclip-tiny")
+        False
+    """
+    embeds = any(callable(getattr(value, name, None)) for name in ("embed_videos", "embed_images"))
+    return embeds and not isinstance(value, type)
 
 
 def load_if_named(model: Any, **loading: Any) -> Any:

@@ -47,6 +47,11 @@ class PerObject(Generic[T]):
             self._remember(owner, value)
             return value
 
+    def put(self, owner: Any, value: T) -> None:
+        """Give an object a value, in the place of the one that it may have."""
+        with self._lock:
+            self._remember(owner, value)
+
     def _remember(self, owner: Any, value: T) -> None:
         """Keep the value until the owner is collected."""
         identity = id(owner)

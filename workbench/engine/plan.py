@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.engine.adapter import AdaptedModel, adapt
+from workbench.engine.adapter import AdaptedModel, adapt, is_model
 from workbench.engine.clip_ids import as_clips, stored_id
 from workbench.engine.store import VectorStore
 from workbench.wording import counted
@@ -72,8 +72,8 @@ def plan_embed(
     clips = as_clips(clips)
     images = sum(clip.kind == "image" for clip in clips)
     frames = num_frames or getattr(model_or_card, "num_frames", None) or 1
-    loaded = any(callable(getattr(model_or_card, name, None)) for name in ("embed_videos", "embed_images"))
-    reused = _count_stored(adapt(model_or_card), clips, frames, store) if store is not None and loaded else 0
+    asks = store is not None and is_model(model_or_card)
+    reused = _count_stored(adapt(model_or_card), clips, frames, store) if asks else 0
     return EmbedPlan(len(clips) - images, images, frames, reused)
 
 

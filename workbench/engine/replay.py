@@ -9,7 +9,7 @@ import numpy as np
 from models.vectors import EmbeddingSpace
 from workbench.engine.clip_ids import stored_id
 from workbench.engine.records import EmbedProgress
-from workbench.engine.store import refresh_names
+from workbench.engine.store import tidy_up
 from workbench.engine.tally import Tally
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def replay(model: Any, clips: "Sequence[Clip]", store: Any, num_frames: int | No
     found = store.recall(card.model_id, card.revision, num_frames, [stored_id(clip) for clip in clips])
     if found is None:
         return None
-    refresh_names(store, found[0], clips)
+    tidy_up(store, found[0], clips)
     run = ReplayRun(clips, *found)
     run.tally.spend({"write_s": time.perf_counter() - began})
     return run

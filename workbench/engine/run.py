@@ -15,7 +15,7 @@ from workbench.engine.loop import Batch, Prepared, StopSignal, chunks, run_batch
 from workbench.engine.provenance import provenance_of
 from workbench.engine.records import EmbedProgress
 from workbench.engine.sizing import BatchSizer
-from workbench.engine.store import VectorStore, refresh_names
+from workbench.engine.store import VectorStore, tidy_up
 from workbench.engine.tally import Tally
 from workbench.engine.units import FilmPass, Unit, in_parts, in_units
 from workbench.errors import InvalidClipError, MediaError
@@ -118,12 +118,10 @@ class EmbedRun:
                 self.tally.skip(outcome.item, outcome.problem)
                 self.tally.spend(outcome.seconds)
             self._on_change()
-        settle = getattr(self._store, "settle", None)
-        if missing and settle is not None:
-            settle(self.model.store_space(self.space))
         if self._store is not None:
             copies = sharing_content(self.clips[place] for place in missing)
-            refresh_names(self._store, self.model.store_space(self.space), self._reused + copies)
+            space = self.model.store_space(self.space)
+            tidy_up(self._store, space, self._reused + copies, is_new=bool(missing))
 
     def _reuse(self) -> list[int]:
         """Take what the store has; return the places of the other clips."""

@@ -44,20 +44,24 @@ class VectorStore(Protocol):
         ...
 
 
-def refresh_names(store: Any, space: EmbeddingSpace, clips: "Sequence[Clip]") -> None:
-    """Let a store that lasts note what clips that it has are called now; one that may not be written stays.
+def tidy_up(store: Any, space: EmbeddingSpace, clips: "Sequence[Clip]", *, is_new: bool = False) -> None:
+    """Let a store that lasts note what clips are called now, and get ready to be read.
+
+    All vectors are there already: what fails here is said and fails no run.
 
     Args:
-        store: Any store.
+        store: Any store; one without ``refresh`` and ``settle`` is left alone.
         space: The space of the clips' vectors.
-        clips: Clips that are in the store.
+        clips: Clips that are in the store, and may have moved or be copies of each other.
+        is_new: Whether vectors were put.
     """
-    refresh = getattr(store, "refresh", None)
-    if clips and refresh is not None:
-        try:
-            refresh(space, clips)
-        except StoreError as error:
-            _logger.warning("New names and captions were not noted: %s", error)
+    try:
+        if clips and hasattr(store, "refresh"):
+            store.refresh(space, clips)
+        if is_new and hasattr(store, "settle"):
+            store.settle(space)
+    except StoreError as error:
+        _logger.warning("The vectors are kept, but new names were not noted: %s", error)
 
 
 class MemoryStore:

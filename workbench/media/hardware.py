@@ -6,6 +6,7 @@ the processor meanwhile. Only codecs whose standard fixes every bit of a picture
 are the same. What the card cannot tell is whether a packet was damaged: it shows what it made of it.
 """
 
+import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from workbench.media.container import OpenVideo
 
     _Settings: TypeAlias = tuple[str, bytes, int, int]
+
+_logger = logging.getLogger(__name__)
 
 HARDWARE_DECODING = "EMBEDDING_WORKBENCH_HARDWARE_DECODING"  # "1" lets the card take part, "0" does not
 _UNLESS_SAID = "0"
@@ -99,8 +102,9 @@ class CardDecoders:
         try:
             join_context(self._device)
             decoder: Any = av.CodecContext.create(codec, "r", hwaccel=_accelerator())
-        except (av.error.FFmpegError, OSError, NotImplementedError, ValueError, RuntimeError):
+        except (av.error.FFmpegError, OSError, NotImplementedError, ValueError, RuntimeError) as error:
             self._works = False  # FFmpeg without CUDA, a driver without its video library, no memory left
+            _logger.warning("The video decoders of %s do not take part: %s", self._device, error)
             return None
         decoder.extradata = extradata or None
         decoder.thread_type, decoder.thread_count = "NONE", 1

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from models.counts import check_count
 from models.errors import InvalidParameterError
+from workbench.engine.adapter import is_model
 from workbench.errors import StageError
 from workbench.stages.attributes import Attributes, attributes_for
 from workbench.stages.resources import Resources
@@ -213,7 +214,7 @@ class ProcessingStage(ABC, Generic[In, Out]):
                 next_step="Options of a stage go to its constructor.",
             )
         # A model that was given loaded is shared: it is large, and may not be copied at all.
-        models = {id(one): one for one in vars(self).values() if _is_model(one)}
+        models = {id(one): one for one in vars(self).values() if is_model(one)}
         check_count("batch_size", changes.get("batch_size"), None)
         check_count("num_workers", changes.get("num_workers"), None)
         if not isinstance(changes.get("resources", self.resources), Resources | None):
@@ -240,11 +241,6 @@ class ProcessingStage(ABC, Generic[In, Out]):
     def drain_metrics(self) -> dict[str, float]:
         """Take the numbers noted since the last call; for executors."""
         return vars(self).pop("_logged_metrics", {})
-
-
-def _is_model(value: Any) -> bool:
-    """Whether this is what embeds, and not a stage or a plain option."""
-    return any(callable(getattr(value, name, None)) for name in ("embed_images", "embed_videos"))
 
 
 def processing_stage(

@@ -144,14 +144,16 @@ class EmbedClipsStage(CompositeStage[Task, Task]):
 
     def decompose(self) -> list[ProcessingStage[Any, Any]]:
         """Read, decode, embed."""
+        frames = self.num_frames or _frames_of(self.model)
         embed = EmbedStage(
             self.model,
+            num_frames=frames,
             model_inference_batch_size=self.model_inference_batch_size,
             remove_image_data=self.remove_image_data,
             **self.loading,
         )
         read = ReadClipsStage(self.source, items_per_task=self.items_per_task)
-        return [read, DecodeStage(self.num_frames or _frames_of(self.model)), embed]
+        return [read, DecodeStage(frames), embed]
 
 
 def parts_of(stages: Iterable[ProcessingStage[Any, Any]]) -> list[ProcessingStage[Any, Any]]:

@@ -11,6 +11,7 @@ from models.vectors import EmbeddingSpace
 from workbench.analysis.ranking import probabilities, score_prompts
 from workbench.engine.loop import Batch, Prepared, StopSignal, run_batches
 from workbench.engine.sizing import BatchSizer
+from workbench.engine.spaces import call_session, may_ask, new_session, session_of
 from workbench.engine.text import check_templates, clean_prompts, embed_prompts
 from workbench.errors import NothingToRankError, StageError
 from workbench.media.hardware import decoding_on, takes_part
@@ -29,6 +30,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
 
     Args:
         model: A model's id or a loaded model. One that is named is loaded once per worker.
+        num_frames: T that names the space, as in ``embed``, for images too; None is what clips come with.
         model_inference_batch_size: Items per model call; "auto" follows device and pace of the model. It is
             halved when memory runs out.
         remove_image_data: Whether pixels are dropped once they are embedded.
@@ -43,6 +45,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         self,
         model: Any,
         *,
+        num_frames: int | None = None,
         model_inference_batch_size: int | str = 32,
         remove_image_data: bool = False,
         device: str = "auto",
@@ -50,12 +53,16 @@ class EmbedStage(ProcessingStage[Task, Task]):
         backend: str = "auto",
     ) -> None:
         check_count("model_inference_batch_size", model_inference_batch_size, "auto")
+        check_count("num_frames", num_frames, None)
         self.model = model
+        self.num_frames = num_frames
         self.model_inference_batch_size = model_inference_batch_size
         self.remove_image_data = remove_image_data
         self.device = device
         self.dtype = dtype
         self.backend = backend
+        # Drawn here: without a version, copies of a model in several workers are known by one name.
+        self._session = new_session() if isinstance(model, str) else session_of(model)
         self._adapted: AdaptedModel | None = None
         self._sizer: BatchSizer | None = None
         self._threads = 1
@@ -67,6 +74,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
 
         loading = {"device": self.device, "dtype": self.dtype, "backend": self.backend}
         self._adapted = adapt(load_if_named(self.model, **loading))
+        call_session(self._adapted.model, self._session)
         self._sizer = BatchSizer(self.model_inference_batch_size, device=self._adapted.device)
         self._threads = threads_given(worker_metadata)
         if takes_part(self._adapted.device):
@@ -94,7 +102,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         if self._adapted is None or self._sizer is None:
             raise StageError(f"Stage {self.name!r} is not set up.", next_step="Call setup() first.")
         adapted = self._adapted
-        items = [item for item in good_items(task) if _has_pixels(item)]
+        items = [item for item in good_items(task) if _has_pixels(item, self.name)]
         self._note_space(task, items)
         batches = run_batches(
             [[item] for item in items],
@@ -126,7 +134,7 @@ class EmbedStage(ProcessingStage[Task, Task]):
         if adapted is None or not items:
             return
         clips = [len(item.frames) for item in items if isinstance(item, VideoObject)]
-        frames = clips[0] if clips else adapted.num_frames
+        frames = self.num_frames or (clips[0] if clips else adapted.num_frames)
         task.space = adapted.store_space(adapted.space(frames))
         task.provenance = provenance_of(adapted, task.space, frames)
 
@@ -259,11 +267,11 @@ class ClassifyStage(ProcessingStage[Task, Task]):
         return task
 
 
-def _has_pixels(item: Any) -> bool:
-    """Whether an item is decoded; one that is not says so."""
+def _has_pixels(item: Any, stage: str) -> bool:
+    """Whether an item is decoded; one that is not says so under the name of the stage."""
     there = (item.image_data if isinstance(item, ImageObject) else item.frames) is not None
     if not there:
-        item.errors["embed"] = "it is not decoded; put a stage that decodes before"
+        item.errors[stage] = "it is not decoded; put a stage that decodes before"
     return there
 
 
@@ -277,7 +285,7 @@ def _prepared(adapted: "AdaptedModel", item: Any) -> Prepared[Any]:
 
 def _check_space(stage: ProcessingStage[Any, Any], task: Task, own: EmbeddingSpace | None) -> None:
     """Refuse vectors of another model; a task that does not say whose they are is taken."""
-    if task.space is not None and own is not None and not task.space.same_model(own):
+    if task.space is not None and own is not None and not may_ask(own, task.space):
         mine, theirs = (f"{one.model_id} {one.revision[:12]}".strip() for one in (own, task.space))
         raise EmbeddingSpaceError(
             f"Stage {stage.name!r} asks {mine}; the vectors of {task!r} are of {theirs}.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from natsort import natsorted
 
-from workbench.errors import ShardError, SourceNotFoundError
+from workbench.errors import ShardError, SourceNotFoundError, StageError
 from workbench.files import write_file
 from workbench.media.names import display_name
 from workbench.media.shards import read_shard
@@ -130,7 +130,8 @@ class ImageTextPairDataset:
 
         Raises:
             InvalidParameterError: If a column does not exist.
-            StageError: If an executor fails on a shard; the message says why.
+            StageError: If an executor fails on a shard; the message says why. One that ignores failures
+                writes the other shards first.
         """
         folder = self.path if path is None else Path(path).expanduser()
         folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +147,11 @@ class ImageTextPairDataset:
             return task
 
         tasks = [Task(str(self.path), [tar_file], tar_file.name) for tar_file in self.tar_files]
-        return Pipeline("metadata", stages=[save]).run(executor, tasks).items
+        result = Pipeline("metadata", stages=[save]).run(executor, tasks)
+        if result.failures:
+            why = "; ".join(f"{one.task}: {one.error}" for one in result.failures[:3])
+            raise StageError(f"{len(result.failures)} of {len(tasks)} shards have no metadata: {why}")
+        return result.items
 
     def _save(self, tar_file: Path, folder: Path, columns: Sequence[str] | None) -> Path:
         """Compute the metadata of one shard, and write it."""

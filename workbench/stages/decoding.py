@@ -59,7 +59,7 @@ class DecodeStage(ProcessingStage[Task, Task]):
         try:
             frames = clip.frames(self.num_frames, threads=threads)
         except (MediaError, InvalidClipError, OSError) as error:
-            item.errors["decode"] = str(error)
+            item.errors[self.name] = str(error)
             return
         if isinstance(item, ImageObject):
             item.image_data = frames.data[0]
@@ -109,7 +109,7 @@ class SampleStage(ProcessingStage[Task, Task]):
             if not isinstance(item, VideoObject):
                 continue
             if item.frames is None:
-                item.errors["sample"] = "it is not decoded; put a stage that decodes before"
+                item.errors[self.name] = "it is not decoded; put a stage that decodes before"
                 continue
             places = frame_indices(len(item.frames), self.num_frames)
             item.frames = item.frames[places]

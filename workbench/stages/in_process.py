@@ -8,6 +8,7 @@ from typing import Any
 
 from workbench.engine.job import Job
 from workbench.engine.loop import StopSignal, prefetch
+from workbench.engine.progress import wait_showing
 from workbench.engine.tally import RateMeter
 from workbench.stages.base import NodeInfo, ProcessingStage
 from workbench.stages.runs import OnDone, PipelineProgress, PipelineResult, StageStats, TaskFailure
@@ -38,13 +39,15 @@ class InProcessExecutor:
         stages: Sequence[ProcessingStage[Any, Any]],
         tasks: Iterable[Any],
         *,
+        progress: bool = False,
         on_done: OnDone | None = None,
     ) -> PipelineResult:
-        """Run the tasks through the stages and wait for what comes out.
+        """Run the tasks through the stages and wait for what comes out; Ctrl-C stops the run.
 
         Args:
             stages: In order.
             tasks: What goes into the first one; read only as far as needed.
+            progress: Whether a progress line is shown.
             on_done: Called with the places of the tasks that are finished, as they are.
 
         Returns:
@@ -53,7 +56,9 @@ class InProcessExecutor:
         Raises:
             StageError: If a stage fails; the message names stage and task.
         """
-        return self.submit(stages, tasks, on_done=on_done).result()
+        job = self.submit(stages, tasks, on_done=on_done)
+        wait_showing(job, wanted=progress)
+        return job.result()
 
     def submit(
         self,

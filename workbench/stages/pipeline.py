@@ -218,15 +218,12 @@ def _execute(
     progress: bool,
     **options: Any,
 ) -> "PipelineResult":
-    """Run stages with an executor; without one in this process, with a progress line."""
-    if executor is not None:
-        return executor.execute(stages, tasks, **options)
-    from workbench.engine.progress import wait_showing
+    """Run stages with an executor; without one in this process."""
     from workbench.stages.in_process import InProcessExecutor
 
-    job = InProcessExecutor().submit(stages, tasks, **options)
-    wait_showing(job, wanted=progress)
-    return job.result()
+    if executor is None or isinstance(executor, InProcessExecutor):
+        return (executor or InProcessExecutor()).execute(stages, tasks, progress=progress, **options)
+    return executor.execute(stages, tasks, **options)
 
 
 def _tasks(initial: Iterable[Any] | None) -> Iterable[Any]:

@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from models.vectors import EmbeddingSpace
+from workbench.engine.adapter import is_model
 from workbench.stages.base import ProcessingStage
 
 __all__ = ["stage_settings"]
@@ -57,15 +59,48 @@ def _plain(value: Any) -> Any:
 
 def _named(value: Any) -> str:
     """Name an object by its path, its model or its code; else by its class."""
-    if callable(getattr(value, "embed_images", None)) or callable(getattr(value, "embed_videos", None)):
+    if is_model(value):
         space = EmbeddingSpace.of(value)
         return f"{space.model_id} {space.revision}".strip()
-    code = getattr(value, "__code__", None)
-    if code is not None:
-        constants = [one for one in code.co_consts if isinstance(one, str | bytes | int | float)]
-        return f"{value.__qualname__} {_digest(code.co_code + repr((constants, code.co_names)).encode())}"
+    if isinstance(value, FunctionType):
+        return f"{value.__qualname__} {_digest(repr(_made_of(value)).encode())}"
     path = value if isinstance(value, Path) else getattr(value, "path", None)
     return str(path) if isinstance(path, str | Path) else type(value).__qualname__
+
+
+def _made_of(function: FunctionType, outer: tuple[FunctionType, ...] = ()) -> tuple[Any, ...]:
+    """What a function does: its code, what it has for arguments that do not come, what it closes over."""
+    closed = [_held(cell, (*outer, function)) for cell in function.__closure__ or ()]
+    return (
+        _instructions(function.__code__),
+        _plain(function.__defaults__),
+        _plain(function.__kwdefaults__),
+        closed,
+    )
+
+
+def _held(cell: CellType, outer: tuple[FunctionType, ...]) -> Any:
+    """What a cell of a closure holds; lists and the like are what a function notes as it runs."""
+    try:
+        held = cell.cell_contents
+    except ValueError:  # it is not filled yet
+        return None
+    if isinstance(held, FunctionType):
+        return held.__qualname__ if held in outer else _made_of(held, outer)  # it may call itself
+    return None if isinstance(held, list | dict | set) else _plain(held)
+
+
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    """Instructions, names and constants of code and of the code within it, without where it stands."""
+    constants = [
+        _instructions(one) if isinstance(one, CodeType) else _constant(one) for one in code.co_consts
+    ]
+    return code.co_code, code.co_names, constants
+
+
+def _constant(value: Any) -> str:
+    """A constant as text that is the same in every process: sets have no order of their own."""
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 
 def _shortened(text: str) -> str:

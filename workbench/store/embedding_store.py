@@ -9,7 +9,7 @@ import numpy as np
 from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
 from workbench.engine.adapter import load_if_named
-from workbench.store.folder import choose_space, write_lock
+from workbench.store.folder import write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.pruning import stale_rows
 from workbench.store.records import SpaceInfo, StoreInfo
@@ -17,6 +17,7 @@ from workbench.store.renames import copies_of, outdated, with_names
 from workbench.store.results import SearchResult
 from workbench.store.search import indexed_hits, places_of, query_vector, run_search
 from workbench.store.snapshot import Snapshot, open_snapshot, table_signature
+from workbench.store.spaces import check_model, choose_space
 from workbench.store.stored_vectors import StoredVectors
 from workbench.store.tables import told_plainly
 
@@ -64,16 +65,32 @@ class EmbeddingStore(StoredVectors):
             Space, vectors (N, D) and provenance; None when an id is missing, or when it is not clear
             which space is meant.
         """
-        for space in self.spaces():
-            if (space.model_id, space.revision) != (model_id, revision):
-                continue
-            found = self.snapshot(space).rows_of(ids)
-            if found is None:
-                continue
-            made = self.provenance(found[1])
-            if made.get("own_frames") if num_frames is None else made.get("frames") == num_frames:
-                return space, found[0], made
-        return None
+        space = self.known_space(model_id, revision, num_frames)
+        found = None if space is None else self.snapshot(space).rows_of(ids)
+        if space is None or found is None:
+            return None
+        return space, found[0], self.provenance(found[1])
+
+    def known_space(self, model_id: str, revision: str, num_frames: int | None) -> EmbeddingSpace | None:
+        """Find the space of a model that is not loaded.
+
+        Args:
+            model_id: Its id.
+            revision: Its version.
+            num_frames: T, the frames a clip is seen by; None when the model's own is meant.
+
+        Returns:
+            The space; None when there is none, or several that may be meant.
+        """
+        spaces = [one for one in self.spaces() if (one.model_id, one.revision) == (model_id, revision)]
+        fitting = [one for one in spaces if self._was_seen_by(one, num_frames)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _was_seen_by(self, space: EmbeddingSpace, num_frames: int | None) -> bool:
+        """Whether clips of a space were seen by so many frames; all of one space by the same."""
+        runs = filter(None, self.snapshot(space).rows["run"].unique().to_pylist())
+        made = next((known for run in runs if (known := self.provenance(run))), {})
+        return bool(made.get("own_frames")) if num_frames is None else made.get("frames") == num_frames
 
     def settle(self, space: EmbeddingSpace) -> None:
         """Make reading fast after writing: the next search or run needs no database."""
@@ -164,9 +181,11 @@ class EmbeddingStore(StoredVectors):
 
         Raises:
             InvalidParameterError: If nothing was asked for, or no or several spaces fit.
+            EmbeddingSpaceError: If the model did not make the vectors of the space that is named.
             StoreError: If the store cannot be read, or the index is missing or older than the rows.
         """
         chosen = choose_space(self.spaces(), space if space is not None else model)
+        check_model(model, chosen)
         snapshot = self.snapshot(chosen)
         named = [*more_like, *less_like]
         ids = places_of(snapshot, named)

@@ -2,20 +2,18 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from models.json_text import read_json
 from models.vectors import EmbeddingSpace
-from workbench.errors import InvalidParameterError, StoreError
+from workbench.errors import StoreError
 from workbench.files import write_atomically
 
 __all__ = [
     "SCHEMA_VERSION",
     "check_folder",
-    "choose_space",
     "describe_space",
     "list_spaces",
     "write_lock",
@@ -96,43 +94,6 @@ def _described(path: Path) -> tuple[str, EmbeddingSpace]:
     if space.key != path.stem:
         raise _unreadable(path, "it describes another space", step)
     return created, space
-
-
-def choose_space(spaces: Sequence[EmbeddingSpace], wanted: Any) -> EmbeddingSpace:
-    """Find the space that is meant.
-
-    Args:
-        spaces: Those of the store.
-        wanted: A space, a model or its id; None when there is only one.
-
-    Returns:
-        The space.
-
-    Raises:
-        InvalidParameterError: If there is none or several; the message lists them.
-    """
-    if isinstance(wanted, EmbeddingSpace):
-        fitting = [space for space in spaces if space == wanted]
-    elif isinstance(wanted, str):
-        fitting = [space for space in spaces if space.model_id == wanted]
-    elif wanted is not None:
-        fitting = [space for space in spaces if space.same_model(EmbeddingSpace.of(wanted))]
-    else:
-        fitting = list(spaces)
-    if len(fitting) == 1:
-        return fitting[0]
-    if not spaces:
-        raise InvalidParameterError(
-            "The store has no vectors yet.",
-            next_step="embed(..., store=...), or `workbench embed FOLDER --store STORE`, puts some there.",
-        )
-    listed = "; ".join(
-        f"{one.key}: {one.model_id} {one.revision[:12]} {one.sampling}" for one in fitting or spaces
-    )
-    raise InvalidParameterError(
-        f"{len(fitting)} embedding spaces fit; the store has {listed}.",
-        next_step="Name one: space= one of store.spaces(), or --space with its key.",
-    )
 
 
 def write_lock(path: Path) -> Any:

@@ -66,22 +66,18 @@ def outdated(snapshot: "Snapshot", clips: "Iterable[Clip]") -> dict[str, Names]:
     Returns:
         What is to be written, by id.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     by_id: dict[str, list[Clip]] = {}
     for clip in clips:
         by_id.setdefault(stored_id(clip), []).append(clip)
-    ids = snapshot.rows["id"].combine_chunks()
-    places = pc.index_in(pa.array(by_id, pa.string()), value_set=ids)  # ty: ignore[missing-attribute]  (made on import)
-    rows = snapshot.rows.select(list(Names._fields)).take(places).to_pylist()
+    places = snapshot.places_of(list(by_id))
+    stored = [name for name, place in zip(by_id, places, strict=True) if place >= 0]
+    rows = snapshot.rows.select(list(Names._fields)).take(places[places >= 0]).to_pylist()
     found = {}
-    for (name, its), row in zip(by_id.items(), rows, strict=True):
-        if row["path"] is not None:  # else it is not in the store
-            before = Names(**row)
-            now = _names_now(before, its)
-            if now != before:
-                found[name] = now
+    for name, row in zip(stored, rows, strict=True):
+        before = Names(**row)
+        now = _names_now(before, by_id[name])
+        if now != before:
+            found[name] = now
     return found
 
 

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.inputs import as_rgb_images
 from models.vectors import EmbeddingSpace
+from workbench.engine.adapter import adapt
+from workbench.engine.text import embed_prompts
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
 from workbench.store.filters import rows_that_fit
 from workbench.store.results import Hit, SearchResult
@@ -46,9 +49,9 @@ def query_vector(
             "A text or an image needs the model that embedded the clips.",
             next_step="Pass model=, loaded or by its id.",
         )
-    wishes = [np.asarray(vector, np.float32)] if vector is not None else []
-    wishes += [np.asarray(model.embed_text([text])[0])] if text is not None else []
-    wishes += [np.asarray(model.embed_images([image])[0])] if image is not None else []
+    wishes = [_checked(vector)] if vector is not None else []
+    wishes += [embed_prompts(model, [text])[0]] if text is not None else []
+    wishes += [_embedded(model, image)] if image is not None else []
     wishes += list(more)
     if not wishes:
         raise InvalidParameterError(
@@ -60,6 +63,23 @@ def query_vector(
     if not np.linalg.norm(query) > 0:
         raise NothingToRankError("What was asked for cancels itself out: more and less are the same.")
     return _unit(query)
+
+
+def _checked(vector: Any) -> np.ndarray:
+    """A ready vector, float32 (D,)."""
+    row = np.asarray(vector, np.float32)
+    if row.ndim != 1 or not np.isfinite(row).all():
+        raise InvalidParameterError(
+            f"vector has shape {row.shape}" + ("" if row.ndim != 1 else " and holds NaN or infinite numbers"),
+            next_step="One row of finite numbers (D,) is expected.",
+        )
+    return row
+
+
+def _embedded(model: Any, image: Any) -> np.ndarray:
+    """The vector of a picture, as the engine makes those of stored pictures: float32 (D,)."""
+    adapted = adapt(model)
+    return adapted.embed_items([adapted.preprocess(as_rgb_images([image])[0][None])])[0]
 
 
 def run_search(

@@ -77,12 +77,19 @@ class Snapshot:
         Returns:
             float32 (len(ids), D) and the name of the run that made the first; None if one is missing.
         """
-        facts = self.facts(["id", "run"])
-        places = {name: place for place, name in enumerate(facts["id"])}
-        wanted = [places.get(name, -1) for name in ids]
-        if not wanted or min(wanted) < 0:
+        places = self.places_of(ids)
+        if not len(places) or places.min() < 0:
             return None
-        return np.asarray(self.vectors[wanted]), str(facts["run"][wanted[0]])
+        return np.asarray(self.vectors[places]), str(self.rows["run"][int(places[0])])
+
+    def places_of(self, ids: "Sequence[str]") -> np.ndarray:
+        """Look ids up: int64 (len(ids),), the place of each row, or -1 where there is none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        known = self.rows["id"].combine_chunks()
+        found = pc.index_in(pa.array(ids, pa.string()), value_set=known)  # ty: ignore[missing-attribute]  (made on import)
+        return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> Snapshot:
@@ -187,7 +194,9 @@ def _make(folder: Path, rows: "pa.Table") -> None:
     half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     half.mkdir(parents=True)
     try:
-        as_matrix(rows["vector"], dim).tofile(half / _VECTORS)
+        with (half / _VECTORS).open("wb") as file:
+            for chunk in rows["vector"].chunks:
+                as_matrix(pa.chunked_array([chunk]), dim).tofile(file)
         facts = rows.drop_columns(["vector"])
         with pa.OSFile(str(half / _FACTS), "wb") as file, pa.ipc.new_file(file, facts.schema) as writer:
             writer.write_table(facts)

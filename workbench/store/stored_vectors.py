@@ -77,8 +77,8 @@ class StoredVectors:
             provenance: What made them: device, dtype, versions; kept once for all rows.
 
         Raises:
-            InvalidParameterError: If ids and rows differ in number, an id comes twice, or a number is NaN
-                or infinite.
+            InvalidParameterError: If ids and rows differ in number, an id comes twice or is no text, or a
+                number is NaN or infinite.
             EmbeddingSpaceError: If vectors of that space have another D.
             StoreError: If the disk is full or the folder may not be written; what was there is kept.
         """
@@ -88,6 +88,8 @@ class StoredVectors:
                 f"{len(ids)} ids came with vectors of shape {matrix.shape}; (N, D) and one id of its own "
                 "per row are needed."
             )
+        if not all(isinstance(name, str) for name in ids):
+            raise InvalidParameterError("An id is no text.", next_step="Ids are texts: str(id).")
         if not np.isfinite(matrix).all():
             bad = int((~np.isfinite(matrix)).any(axis=1).sum())
             raise InvalidParameterError(f"{bad} of {len(matrix)} vectors hold NaN or infinite numbers.")
@@ -156,6 +158,10 @@ class StoredVectors:
                     table.compact(keep=dt.timedelta(seconds=max(keep_s, 0.001)))
                 drop_stale(self.path / "snapshots" / space.key, self._folder_of(space), keep_s)
         return max(before - folder_bytes(self.path), 0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, also those in other processes, open the same folder."""
+        return type(self), (self.path,)
 
     def _table_for(self, space: EmbeddingSpace, dim: int) -> Table:
         """Open or make the table for vectors of a space."""

@@ -53,11 +53,6 @@ class Table:
         """D, the numbers of a vector."""
         return self._handle.schema.field("vector").type.list_size
 
-    @property
-    def version(self) -> int:
-        """Grows with every commit, also of other writers."""
-        return self._handle.version
-
     def __len__(self) -> int:
         return self._handle.count_rows()
 
@@ -252,8 +247,8 @@ def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
     """Say plainly what is wrong: a full disk, a read-only or lost folder, a lock that is held."""
     try:
         yield
-    except WorkbenchError:
-        raise
+    except (WorkbenchError, AttributeError, NameError, AssertionError):
+        raise  # ours, said plainly already, or a bug
     except Exception as error:
         words = str(error).lower()
         number = getattr(error, "errno", None)

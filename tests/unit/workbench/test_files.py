@@ -29,3 +29,9 @@ def test_write_atomically__others_may_read_it(tmp_path):
     plain = tmp_path / "plain.txt"
     plain.write_text("x")
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_write_file__leaves_the_mask_of_the_process_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.umask", lambda _: pytest.fail("other threads would make files with this mask"))
+    write_atomically(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").read_text() == "x"

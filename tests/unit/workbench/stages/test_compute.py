@@ -1,5 +1,6 @@
 """The ready stages, in one pipeline from a folder to a store."""
 
+import pickle
 from dataclasses import replace
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ import pytest
 from models.errors import InvalidParameterError
 from tests.fakes import MeanColorModel
 from workbench.engine.embed import embed
+from workbench.engine.spaces import stored_space
 from workbench.engine.store import MemoryStore
 from workbench.errors import StageError
 from workbench.media.images import jpeg_bytes
@@ -16,6 +18,7 @@ from workbench.media.samples import sample_clips
 from workbench.stages import (
     ClassifyStage,
     DecodeStage,
+    EmbedClipsStage,
     EmbedStage,
     ImageBatch,
     ImageObject,
@@ -193,3 +196,32 @@ def test_stages__vectors_of_another_model_are_refused(make):
     embedded.space = replace(embedded.space, model_id="some/other")
     with pytest.raises(StageError, match=r"EmbeddingSpaceError: .* of some/other 1"):
         Pipeline(stages=[make(Versioned())]).run(initial_tasks=[embedded], progress=False)
+
+
+class Unversioned(MeanColorModel):
+    revision = ""
+
+
+def test_embed_stage__copies_of_a_model_without_a_version_are_known_by_one_name(folder):
+    stage = EmbedStage(Unversioned())
+    copies = [pickle.loads(pickle.dumps(stage)) for _ in range(2)]
+    spaces = set()
+    for copied in copies:
+        spaces |= {batch.space for batch in run(ReadClipsStage(folder), DecodeStage(), copied) if batch.space}
+    assert len(spaces) == 1
+    assert stored_space(stage.model).revision == spaces.pop().revision
+
+
+def test_text_score_stage__takes_copies_of_a_model_without_a_version_for_the_same(folder):
+    embed_stage, score = (
+        pickle.loads(pickle.dumps(one))
+        for one in (EmbedStage(Unversioned()), TextScoreStage(Unversioned(), "red"))
+    )
+    result = run(ReadClipsStage(folder), DecodeStage(), embed_stage, score)
+    assert sum("red" in item.scores for batch in result for item in batch.data) == 5
+
+
+def test_embed_clips_stage__names_the_space_as_embed_does(folder):
+    result = run(EmbedClipsStage(folder, Versioned(), num_frames=4))
+    embeddings = embed(Versioned(), folder, num_frames=4, progress=False)
+    assert {batch.space for batch in result if batch.space} == {embeddings.space}

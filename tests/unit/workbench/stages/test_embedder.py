@@ -11,9 +11,9 @@ import torch
 
 from models.errors import InvalidParameterError, InvalidTypeError
 from tests.fakes import MeanColorModel
-from workbench.errors import EmbeddingsFileError, ShardError, SourceNotFoundError
+from workbench.errors import EmbeddingsFileError, ShardError, SourceNotFoundError, StageError
 from workbench.media.images import decode_image, jpeg_bytes
-from workbench.stages import ImageEmbedder, ImageTextPairDataset, RegisteredModelEmbedder
+from workbench.stages import ImageEmbedder, ImageTextPairDataset, InProcessExecutor, RegisteredModelEmbedder
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
@@ -271,3 +271,13 @@ def test_dataset__ids_that_pandas_keeps_as_an_index(write_shard):
     folder = write_shard([("b", "red")])
     pd.DataFrame({"text": ["a"]}, pd.Index(["b"], name="id")).to_parquet(folder / "00000.parquet")
     assert ImageTextPairDataset.from_webdataset(folder).metadata["id"].tolist() == ["b"]
+
+
+@pytest.mark.parametrize("ignore", [True, False])
+def test_save_metadata__a_shard_that_fails_is_not_lost_without_a_word(write_shard, tmp_path, ignore):
+    folder = write_shard([("1", "red")])
+    (folder / "00001.tar").write_bytes(b"no archive")
+    dataset = MyCustomEmbedder(device="cpu")(ImageTextPairDataset.from_webdataset(folder))
+    with pytest.raises(StageError, match=r"00001\.tar"):
+        dataset.save_metadata(tmp_path / "out", executor=InProcessExecutor(ignore_failures=ignore))
+    assert (tmp_path / "out" / "00000.parquet").is_file() or not ignore

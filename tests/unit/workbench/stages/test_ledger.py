@@ -36,6 +36,8 @@ def batches(count):
 
 
 def pipeline(seen, breaks=(), *, source=0):
+    breaks = list(breaks)  # the state of the world, no option
+
     @processing_stage()
     def make(task):
         return batches(source)

@@ -1,10 +1,12 @@
 """Pipelines in this process: order, fan out, filters, batches, failures, stop, metrics."""
 
 import threading
+import time
 
 import pytest
 
 from tests.fakes import MeanColorModel
+from workbench.engine.job import Job
 from workbench.errors import InvalidParameterError, StageError
 from workbench.stages import (
     DecodeStage,
@@ -436,3 +438,29 @@ def test_result__shows_what_went_wrong_with_items():
     assert "picture&lt;/b&gt; 20" not in html
     assert "and 3 more" in html
     assert "went wrong" not in PipelineResult([VideoBatch(data=[VideoObject()])])._repr_html_()
+
+
+@pytest.mark.parametrize("executor", [None, InProcessExecutor(), InProcessExecutor(ignore_failures=True)])
+def test_run__ctrl_c_stops_with_any_executor_of_this_process(executor, monkeypatch):
+    began, done = threading.Event(), []
+
+    @processing_stage()
+    def slow(task):
+        began.set()
+        time.sleep(0.01)
+        done.append(task)
+        return task
+
+    def interrupted(job, timeout=None):
+        if timeout is not None:
+            began.wait()
+            raise KeyboardInterrupt
+        return waits(job)
+
+    waits = Job.wait
+    monkeypatch.setattr(Job, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Pipeline(stages=[slow]).run(executor, [ImageBatch() for _ in range(500)], progress=False)
+    count = len(done)
+    time.sleep(0.1)
+    assert len(done) == count < 500

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from tests.fakes import MeanColorModel
-from workbench.stages import DecodeStage, EmbedStage, ProcessingStage, ReadClipsStage, Resources
+from workbench.stages import (
+    DecodeStage,
+    EmbedStage,
+    ProcessingStage,
+    ReadClipsStage,
+    Resources,
+    processing_stage,
+)
 from workbench.stages.settings import stage_settings
 
 
@@ -55,3 +62,58 @@ def test_stage_settings__values_of_any_kind(one, other):
     assert max(map(len, stage_settings(Holds(one)).values())) <= 200
     assert stage_settings(Holds(object()))["value"] == '"object"'
     assert stage_settings(ReadClipsStage("films"))["source"] == '"films"'
+
+
+def keep(threshold):
+    def inner(task):
+        return task if task.num_items > threshold else None
+
+    return processing_stage()(inner)
+
+
+def among(*names):
+    helper = (
+        (lambda task: task.name in ("a", "b")) if names == ("a", "b") else (lambda task: task.name == "c")
+    )
+
+    @processing_stage()
+    def inner(task):
+        return task if helper(task) else None
+
+    return inner
+
+
+def with_default(value):
+    def inner(task, least=value, *, most=value):
+        return task if least <= task.num_items <= most else None
+
+    return Holds(inner)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda: keep(1), lambda: keep(100)),
+        (lambda: among("a", "b"), lambda: among("c")),
+        (lambda: with_default(1), lambda: with_default(2)),
+        (lambda: Holds(lambda x: x + 1), lambda: Holds(lambda x: -x)),
+        (lambda: Holds(lambda x: x in {"a", "b"}), lambda: Holds(lambda x: x in {"c", "d"})),
+        (lambda: Holds(lambda x: [y + 1 for y in x]), lambda: Holds(lambda x: [y + 2 for y in x])),
+    ],
+    ids=["closure", "helper", "default", "code", "set", "nested"],
+)
+def test_stage_settings__functions_that_do_something_else(one, other):
+    assert stage_settings(one()) == stage_settings(one()) != stage_settings(other())
+
+
+def test_stage_settings__what_a_function_notes_as_it_runs_does_not_count():
+    seen = []
+
+    @processing_stage()
+    def note(task):
+        seen.append(task)
+        return task if not seen else note
+
+    before = stage_settings(note)
+    seen.append(1)
+    assert stage_settings(note) == before

@@ -1,7 +1,9 @@
 """The store on disk: alignment, spaces, several writers, kills, refusals, provenance."""
 
+import copy
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +276,28 @@ def test_search__loads_a_model_that_is_named(store):
     embed("workbench/spriteclip-tiny", sample_clips()[:3], store=store, progress=False)
     assert len(store.search("a star", model="workbench/spriteclip-tiny", k=2)) == 2
     assert store.info().spaces[0].made[0]["dtype"] == "float32"
+
+
+def test_reduce__copies_open_the_same_folder(store):
+    store.put(SPACE, ["a"], rows(1))
+    for copied in (copy.deepcopy(store), pickle.loads(pickle.dumps(store))):
+        assert set(copied.get(SPACE, ["a"])) == {"a"}
+
+
+def test_put__an_id_that_is_no_text(store):
+    with pytest.raises(InvalidParameterError, match="An id is no text"):
+        store.put(SPACE, [1], rows(1))
+
+
+def test_recall__says_nothing_where_several_spaces_may_be_meant(store):
+    for preprocessing in ("old", "new"):
+        store.put(replace(SPACE, preprocessing=preprocessing), ["a"], rows(1), provenance={"frames": 8})
+        known = store.recall(SPACE.model_id, SPACE.revision, 8, ["a"])
+        assert (known is None) == (preprocessing == "new")
+
+
+def test_told_plainly__a_bug_is_not_a_damaged_disk(store, monkeypatch):
+    store.put(SPACE, ["a"], rows(1))
+    monkeypatch.setattr("workbench.store.tables.Table.vectors_of", lambda *_: None.missing)
+    with pytest.raises(AttributeError):
+        store.get(SPACE, ["a"])

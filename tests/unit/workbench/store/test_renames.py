@@ -134,7 +134,7 @@ def test_embed__a_store_that_may_only_be_read_is_reused_all_the_same(folder, tmp
 
     monkeypatch.setattr("workbench.store.embedding_store.write_lock", read_only)
     assert run(Versioned(), load_clips(folder), store) == 3
-    assert "New names and captions were not noted" in caplog.text
+    assert "new names were not noted" in caplog.text
 
 
 def test_prune__drops_what_is_gone_or_changed_and_nothing_else(folder, tmp_path):

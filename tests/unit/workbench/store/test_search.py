@@ -10,7 +10,7 @@ import pytest
 from models.base import EmbeddingSpace
 from tests.fakes import MeanColorModel
 from workbench.engine.embed import embed
-from workbench.errors import InvalidParameterError, NothingToRankError
+from workbench.errors import EmbeddingSpaceError, InvalidParameterError, NothingToRankError
 from workbench.media.images import jpeg_bytes
 
 pytest.importorskip("lancedb", reason="lancedb is not installed")
@@ -181,3 +181,77 @@ def test_search__like_a_file_and_where_nothing_fits(store, tmp_path):
     by_key, by_file = (store.search(more_like=[name], k=2) for name in ("green.jpg", path))
     assert keys(by_key) == keys(by_file)
     assert store.search("red", model=Versioned(), where="kind == 'none'").caption == "No clip fits the filter"
+
+
+class Other(Versioned):
+    model_id = "fakes/other"
+
+
+@pytest.mark.parametrize("model", [Other(), "fakes/other"], ids=["loaded", "named"])
+def test_search__a_model_that_did_not_make_the_vectors_may_not_ask(store, model):
+    (space,) = store.spaces()
+    with pytest.raises(
+        EmbeddingSpaceError, match=r"fakes/other.* was to ask about vectors of fakes/mean-color 1"
+    ):
+        store.search("red", model=model, space=space)
+    assert len(store.search("red", model=Versioned(), space=space.key))
+
+
+def test_search__a_space_is_named_by_its_key_too(store):
+    (space,) = store.spaces()
+    assert len(store.search(vector=[1, 0, 0, 0], space=space.key, k=1)) == 1
+    assert len(store.duplicates(space=space.model_id, threshold=0.9)) == 1
+
+
+class Unversioned(MeanColorModel):
+    revision = ""
+
+
+@pytest.fixture
+def unversioned(tmp_path):
+    """A model without a version, its store, and what embedding gave."""
+    (tmp_path / "in").mkdir()
+    for name in ("red", "blue"):
+        pixels = np.full((16, 16, 3), COLORS[name], np.uint8)
+        (tmp_path / "in" / f"{name}.jpg").write_bytes(jpeg_bytes(pixels, max_side=16, quality=95))
+    model, store = Unversioned(), EmbeddingStore(tmp_path / "s")
+    return model, store, embed(model, tmp_path / "in", store=store, progress=False)
+
+
+def test_search__a_model_without_a_version_asks_the_store_that_it_filled(unversioned):
+    model, store, embeddings = unversioned
+    assert keys(store.search("blue", model=model, k=1)) == ["blue.jpg"]
+    assert keys(store.search("blue", model=model, space=embeddings.space, k=1)) == ["blue.jpg"]
+
+
+def test_search__vectors_of_another_session_have_to_be_named(unversioned):
+    _, store, embeddings = unversioned
+    with pytest.raises(
+        InvalidParameterError, match=r"0 embedding spaces fit.*revision = '1' makes them last"
+    ):
+        store.search("blue", model=Unversioned())
+    for space in (embeddings.space, store.spaces()[0].key):
+        assert keys(store.search("blue", model=Unversioned(), space=space, k=1)) == ["blue.jpg"]
+
+
+def test_search__asks_as_the_engine_does(store):
+    import torch
+
+    class Learns(Versioned):
+        def embed_text(self, texts):
+            return super().embed_text(texts).requires_grad_()
+
+    class Clips:
+        """Knows clips, no single images."""
+
+        model_id, revision, preprocessing = MeanColorModel.model_id, "1", MeanColorModel.preprocessing
+
+        def embed_videos(self, videos):
+            return torch.cat([MeanColorModel().embed_images(list(video)).mean(0)[None] for video in videos])
+
+    assert keys(store.search("green", model=Learns(), k=1)) == ["green.jpg"]
+    picture = np.full((8, 8, 3), COLORS["blue"], np.uint8)
+    assert keys(store.search(image=picture, model=Clips(), k=1)) == ["blue.jpg"]
+    for vector in ([np.nan, 0, 0, 0], [[1, 0, 0, 0]], [np.inf, 0, 0, 0]):
+        with pytest.raises(InvalidParameterError, match="vector has shape"):
+            store.search(vector=vector)
