@@ -73,7 +73,7 @@ $(READY): pyproject.toml constraints.txt .ci/make-venv $(MOVED)
 	@rm -f $(READY) $(READY_DEV) $(READY_BENCH)
 	@.ci/make-venv $(VENV) $(MOVED)
 	@echo "Installing the workbench into $(VENV) (about a minute with a good connection) ..."
-	@.ci/pip-install $(VENV) -e .
+	@.ci/pip-install $(VENV) -e '.[store]'
 	@pwd > $(READY)
 
 $(READY_DEV): $(READY)

@@ -5,9 +5,12 @@ and the next step; 2 the command line was wrong; 3 done, but some files could no
 ``--strict`` only); 130 interrupted, what was finished is kept.
 """
 
+import os
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -55,6 +58,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
         terminal.error(error.message, error.next_step)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except SystemExit as left:
+        interrupt = getattr(left.__context__, "__cause__", None)  # typer makes an exit of it, without a word
+        if isinstance(interrupt, KeyboardInterrupt):
+            terminal.warn(str(interrupt) or "Interrupted.")
+        raise
     except OSError as error:  # of the machine: a full disk, a folder that may not be written
         if debug:
             raise
@@ -67,6 +75,26 @@ def main(argv: list[str] | None = None) -> NoReturn:
             "This is a defect of the workbench; the same command with --debug shows where it happened.",
         )
     sys.exit(FAILED)
+
+
+def run() -> NoReturn:
+    """Run the command line as a program, and leave even where a thread is still in the middle of something.
+
+    A job that was stopped while it loads a library cannot be waited for; the interpreter would end under it,
+    and the process with an abort.
+    """
+    code: Any = FAILED
+    try:
+        main()
+    except SystemExit as left:
+        code = left.code
+    job = sys.modules.get("workbench.engine.job")
+    if job is not None and any(thread.name == job.JOB_THREAD for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code if isinstance(code, int) else FAILED)
+    sys.exit(code)
 
 
 def _version(*, wanted: bool) -> None:

@@ -186,8 +186,7 @@ def embed_work(
     try:
         vectors = job.result()
     except JobStoppedError:
-        terminal.warn("Interrupted before the first clip was embedded.")
-        raise KeyboardInterrupt from None
+        raise KeyboardInterrupt("Interrupted before the first clip was embedded.") from None
     broke_later = [(one.key, one.reason) for one in vectors.skipped]
     terminal.skipped(broke_later)
     return vectors, [(error.path, error.reason) for error in clips.errors] + broke_later

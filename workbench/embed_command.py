@@ -163,7 +163,12 @@ def run_embed(
     if spread is Spread.RAY and folder is not None:
         from workbench.spread import embed_on_ray
 
-        computed = embed_on_ray(work, clips, folder, afresh=afresh)
+        try:
+            computed = embed_on_ray(work, clips, folder, afresh=afresh)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                "Interrupted: what was finished is kept; the same command goes on."
+            ) from None
         afresh = False  # what follows only reads, and says why a clip has no row
     vectors, skipped = embed_work(terminal, work, clips, _opened(folder, afresh=afresh))
     if vectors.stopped:

@@ -72,7 +72,9 @@ def gc(
     """Join small files and drop old versions; no vector is lost."""
     terminal = Terminal(as_json=as_json)
     freed = _open(folder).compact(keep_s=keep_s)
-    terminal.say(f"{readable_size(freed)} are free again." if freed else "There was nothing to tidy.")
+    terminal.say(f"{readable_size(freed)} are free again." if freed else "Nothing is free by it now.")
+    if keep_s:
+        terminal.note(f"Versions of the last {keep_s:g} s stay for readers; --keep 0 drops them too.")
     terminal.json({"freed_bytes": freed})
 
 

@@ -21,6 +21,8 @@ from workbench.files import write_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
+
 SCHEMA_VERSION = 1
 METADATA_KEY = b"embedding_workbench"
 # What readers raise on damaged and hostile files: bad zip, Parquet or JSON, missing parts, absurd sizes.
@@ -157,7 +159,7 @@ def _from_parts(facts: dict[str, Any], vectors: np.ndarray, keys: list[str], pat
 
 
 def _write_parquet(embeddings: Embeddings, path: Path) -> None:
-    """One row per clip: key, path, vector."""
+    """One row per clip: key, path, vector, and what is known of the clip."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -169,8 +171,28 @@ def _write_parquet(embeddings: Embeddings, path: Path) -> None:
             "path": pa.array(_texts(embeddings.paths), pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, width),
         }
+        | _clip_columns(embeddings)
     )
     pq.write_table(table.replace_schema_metadata({METADATA_KEY: _facts(embeddings).encode()}), path)
+
+
+def _clip_columns(embeddings: Embeddings) -> "dict[str, pa.Array]":
+    """Kind, span in seconds and caption of each row, for other programs; none where clips are not known."""
+    import pyarrow as pa
+
+    known = {clip.key: clip for clip in embeddings.clips or ()}
+    if not all(key in known for key in embeddings.keys):
+        return {}
+
+    def of_each(name: str, unknown: Any) -> list[Any]:
+        return [getattr(known[key], name, unknown) for key in embeddings.keys]
+
+    return {
+        "kind": pa.array(of_each("kind", ""), pa.string()),
+        "start_s": pa.array(of_each("start_s", None), pa.float64()),
+        "stop_s": pa.array(of_each("stop_s", None), pa.float64()),
+        "caption": pa.array(_texts(of_each("caption", "")), pa.string()),
+    }
 
 
 def _read_parquet(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:

@@ -10,6 +10,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from workbench.engine.loop import StopSignal
 from workbench.errors import JobStoppedError
 
+JOB_THREAD = "workbench-job"
+
 STOP_GRACE_S = 1.5  # a model call that takes longer is left to itself; its rows still reach the store
 
 R = TypeVar("R")
@@ -76,7 +78,7 @@ class Job(Generic[R]):
         self._future: Future[R] = Future()
         self._future.set_running_or_notify_cancel()
         self._ending = threading.Lock()
-        self._thread = threading.Thread(target=self._work, name="workbench-job", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=JOB_THREAD, daemon=True)
 
     def start(self) -> "Job[R]":
         """Start the thread; whoever made the job has done so already."""

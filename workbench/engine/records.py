@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workbench.wording import duration_text
+from workbench.wording import counted, duration_text
 
 _LEAST_SHOWN = 0.005
 FINAL_STATES = ("stopped", "done", "failed")
@@ -79,7 +79,7 @@ class EmbedProgress:
         return " · ".join(parts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EmbedStats:
     """What a run took.
 
@@ -140,6 +140,12 @@ class EmbedStats:
             if share >= _LEAST_SHOWN
         ]
         return " · ".join(parts if self.clips else [])
+
+    def __repr__(self) -> str:
+        parts = [counted(self.clips, "clip")]
+        parts += [f"{self.reused:,} reused"] if self.reused else []
+        parts += [f"{self.seconds:.1f} s", self.text]
+        return f"EmbedStats({' · '.join(filter(None, parts))})"
 
     def as_dict(self) -> dict[str, Any]:
         """All figures by name, the rate and the split among them."""

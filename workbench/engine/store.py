@@ -187,7 +187,9 @@ def open_store(store: "VectorStore | str | os.PathLike[str] | None") -> VectorSt
     """
     if isinstance(store, str | os.PathLike):
         from workbench.store import EmbeddingStore
+        from workbench.store.tables import check_installed
 
+        check_installed()
         return EmbeddingStore(Path(store))
     if store is not None and not isinstance(store, VectorStore):
         raise InvalidParameterError(

@@ -3,15 +3,15 @@
 import copy
 import inspect
 import time
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import GeneratorType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from models.counts import check_count
-from models.errors import InvalidParameterError
+from models.errors import InvalidParameterError, InvalidTypeError
 from workbench.engine.adapter import is_model
 from workbench.errors import StageError
 from workbench.stages.attributes import Attributes, attributes_for
@@ -52,7 +52,7 @@ class _StageName:
 
 
 class ProcessingStage(ABC, Generic[In, Out]):
-    """One step of a pipeline. Write ``process``; load what it needs in ``setup``.
+    """One step of a pipeline. Write ``process`` or ``process_batch``; load what it needs in ``setup``.
 
     The constructor stores options and nothing else: executors copy a stage to its workers and call
     ``setup`` there. A subclass may be a dataclass; a field ``_name`` names the stage, and a field
@@ -103,9 +103,18 @@ class ProcessingStage(ABC, Generic[In, Out]):
         if "batch_size" in inspect.get_annotations(cls):
             cls._own_batch_size = True
 
-    @abstractmethod
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Find a stage that does nothing when it is made."""
+        writes = cls.process is not ProcessingStage.process or cls.supports_batch_processing()
+        if not writes and not inspect.isabstract(cls):
+            raise InvalidTypeError(
+                f"{cls.__name__} has neither process nor process_batch.",
+                next_step="Write one: def process(self, task): ... return task",
+            )
+        return super().__new__(cls)
+
     def process(self, task: In) -> "Out | list[Out] | None":
-        """Process one task.
+        """Process one task. A stage that has only ``process_batch`` gets it alone there.
 
         Args:
             task: What the stage before gave.
@@ -113,6 +122,8 @@ class ProcessingStage(ABC, Generic[In, Out]):
         Returns:
             The task, a list of several (fan out; they may also be yielded), or None to drop it.
         """
+        results = self.process_batch([task])
+        return results[0] if len(results) == 1 else [one for one in results if one is not None]
 
     def process_batch(self, tasks: Sequence[In]) -> "list[Out | None]":
         """Process several tasks at once; write it where that is faster.
@@ -190,9 +201,10 @@ class ProcessingStage(ABC, Generic[In, Out]):
         """How many tasks an executor hands over at once."""
         return 1 if self._own_batch_size else max(int(self.batch_size), 1)
 
-    def supports_batch_processing(self) -> bool:
+    @classmethod
+    def supports_batch_processing(cls) -> bool:
         """Whether ``process_batch`` was written for this stage."""
-        return type(self).process_batch is not ProcessingStage.process_batch
+        return cls.process_batch is not ProcessingStage.process_batch
 
     def with_(self, **changes: Any) -> "ProcessingStage[In, Out]":
         """Make a copy with other settings; this stage stays as it is.

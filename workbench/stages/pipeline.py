@@ -1,5 +1,6 @@
 """Pipeline: stages in a row, described before they run and run by any executor."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -153,7 +154,14 @@ class Pipeline:
         stages, tasks = self.build(), _tasks(initial_tasks)
         if checkpoint is not None:
             return self._resume(executor, stages, tasks, Path(checkpoint), progress=progress)
-        return _execute(executor, stages, tasks, progress=progress)
+        result = _execute(executor, stages, tasks, progress=progress)
+        if initial_tasks is None and is_start(list(result)):
+            warnings.warn(
+                f"Pipeline {self.name!r} had nothing to work on: stage {stages[0].name!r} makes no tasks. "
+                "Put one that reads before it, such as ReadClipsStage, or pass initial_tasks=.",
+                stacklevel=2,
+            )
+        return result
 
     def _resume(
         self,

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,8 @@ def ray_session(cpus: float) -> Generator[Any, None, None]:
         StageError: If Ray does not start.
     """
     ray = import_ray()
+    # Ray's own processes are started by forking and execute something else at once.
+    warnings.filterwarnings("ignore", "lancedb fork support", RuntimeWarning)
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors arrive as ours
     if ray.is_initialized():
         yield ray

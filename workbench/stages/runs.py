@@ -33,7 +33,7 @@ OnDone = Callable[[Iterable[int], Sequence[TaskFailure]], None]
 """Called with the places of initial tasks whose results have all come out, and the failures so far."""
 
 
-@dataclass
+@dataclass(repr=False)
 class StageStats:
     """What a stage cost in a run: calls, tasks and items in, tasks out, seconds of work and of waiting."""
 
@@ -44,6 +44,14 @@ class StageStats:
     items: int = 0
     process_s: float = 0.0
     idle_s: float = 0.0
+
+    def __repr__(self) -> str:
+        parts = [counted(self.calls, "call"), f"{self.tasks_in:,} tasks in, {self.tasks_out:,} out"]
+        parts += [
+            counted(self.items, "item"),
+            f"{self.process_s:.2f} s of work, {self.idle_s:.2f} s of waiting",
+        ]
+        return f"StageStats({self.name}: {' · '.join(parts)})"
 
     def add(self, more: "StageStats") -> None:
         """Add what other calls of the same stage cost."""

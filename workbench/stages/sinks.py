@@ -153,13 +153,9 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
             task: A decoded batch of images.
 
         Returns:
-            The same task.
+            The same task; what cannot be written, as a clip of a film, says so in ``errors``.
         """
-        images = [
-            (f"{place:06}", item)
-            for place, item in enumerate(task.data)
-            if isinstance(item, ImageObject) and item.image_data is not None
-        ]
+        images = [(f"{place:06}", item) for place, item in enumerate(task.data) if self._is_picture(item)]
         name, shards = identity_of(task), []
         for number, part in enumerate(chunks(images, self.images_per_tar)):
             path = _in_folder(self.folder, f"{name}-{number:05}.tar")
@@ -167,6 +163,19 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
             shards.append(str(path))
         task._metadata["shards"] = shards  # noqa: SLF001 - the field for what belongs to the batch
         return task
+
+    def _is_picture(self, item: Any) -> bool:
+        """Whether an item can be written; one that cannot says why, unless it has said so already."""
+        if isinstance(item, ImageObject) and item.image_data is not None:
+            return True
+        if not item.errors:
+            is_image = isinstance(item, ImageObject)
+            item.errors[self.name] = (
+                "it is not decoded; put a stage that decodes before"
+                if is_image
+                else "shards hold images, and it is a clip; WriteParquetStage and WriteStoreStage take it"
+            )
+        return False
 
 
 @dataclass(frozen=True)

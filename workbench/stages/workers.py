@@ -156,7 +156,10 @@ class StageWorkers:
                 if isinstance(error, StageError):
                     raise
                 raise StageError(
-                    f"Stage {stage.name!r} failed on {_name(tasks)}: {type(error).__name__}: {error}",
+                    f"Stage {stage.name!r} failed on {_name(tasks)}: {type(error).__name__}: {error}".rstrip(
+                        "."
+                    )
+                    + ".",
                     next_step="Mend the stage; or run with InProcessExecutor(ignore_failures=True), which "
                     "drops such tasks and lists them.",
                 ) from error

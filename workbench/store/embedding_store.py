@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from models.counts import check_count
 from models.packaging.folder import folder_bytes
 from models.vectors import EmbeddingSpace
 from workbench.engine.adapter import load_if_named
+from workbench.errors import InvalidParameterError
 from workbench.store.folder import write_lock
 from workbench.store.index import IndexReport, build, read_report
 from workbench.store.pruning import stale_rows
@@ -150,8 +152,8 @@ class EmbeddingStore(StoredVectors):
         space: EmbeddingSpace | str | None = None,
         image: Any = None,
         vector: Any = None,
-        more_like: Sequence[str] = (),
-        less_like: Sequence[str] = (),
+        more_like: Sequence[str] | str = (),
+        less_like: Sequence[str] | str = (),
         k: int = 10,
         where: Any = None,
         by_video: bool = False,
@@ -184,12 +186,13 @@ class EmbeddingStore(StoredVectors):
             EmbeddingSpaceError: If the model did not make the vectors of the space that is named.
             StoreError: If the store cannot be read, or the index is missing or older than the rows.
         """
+        check_count("k", k)
         chosen = choose_space(self.spaces(), space if space is not None else model)
         check_model(model, chosen)
         snapshot = self.snapshot(chosen)
-        named = [*more_like, *less_like]
-        ids = places_of(snapshot, named)
-        like, unlike = ids[: len(more_like)], ids[len(more_like) :]
+        more, less = ([names] if isinstance(names, str) else list(names) for names in (more_like, less_like))
+        ids = places_of(snapshot, [*more, *less])
+        like, unlike = ids[: len(more)], ids[len(more) :]
         if isinstance(model, str) and (text is not None or image is not None):
             model = load_if_named(chosen.model_id, revision=chosen.revision or None)
         query = query_vector(
@@ -251,7 +254,7 @@ class EmbeddingStore(StoredVectors):
 
         Args:
             space: Which embedding space; None is the only one.
-            threshold: Least cosine similarity of a pair.
+            threshold: Least cosine similarity of a pair, in -1..1.
 
         Returns:
             Columns key, other, similarity; the most alike first. Exact copies share one row; of them the
@@ -261,6 +264,10 @@ class EmbeddingStore(StoredVectors):
 
         from workbench.analysis.nearest import near_duplicates
 
+        if isinstance(threshold, str | bool) or not -1 <= threshold <= 1:
+            raise InvalidParameterError(
+                f"threshold is {threshold!r}; a cosine similarity in -1..1 is expected."
+            )
         snapshot = self.snapshot(choose_space(self.spaces(), space))
         facts = snapshot.facts(["key", "copies"])
         keys = facts["key"]

@@ -145,7 +145,9 @@ def _read_parquet(path: Path) -> "tuple[pa.Table, str]":
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(path)
-    about = (schema.metadata or {})[_SPACE.encode()].decode()
+    about = (schema.metadata or {}).get(_SPACE.encode(), b"").decode()
+    if not about:
+        raise ValueError("it names no embedding space")
     missing = [name for name in row_schema(1).names if name not in [*schema.names, *LATER_COLUMNS]]
     if missing:
         raise ValueError(f"it has no column {', '.join(missing)}")

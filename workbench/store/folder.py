@@ -44,7 +44,8 @@ def check_folder(path: Path) -> None:
     strange = path.is_dir() and any(not one.name.startswith(".") for one in path.iterdir())
     if strange and not (path / "tables").is_dir() and not (path / "runs").is_dir():
         raise StoreError(
-            f"{path} holds other things.", next_step="Name an empty folder, or one that is not there."
+            f"{path} is no store: it holds other things.",
+            next_step="Name the folder of a store; a new one is made in a folder that is empty or not there.",
         )
 
 

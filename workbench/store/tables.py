@@ -4,6 +4,7 @@ import datetime as dt
 import errno
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Table",
+    "check_installed",
     "lay_out",
     "open_table",
     "row_schema",
@@ -277,13 +279,22 @@ def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
         ) from error
 
 
-def _connect(folder: Path) -> Any:
-    """Open the database; what other processes write is seen at once."""
-    try:
-        import lancedb
-    except ImportError as error:
+def check_installed() -> None:
+    """Say that LanceDB is missing before anything is computed or made.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
+    if find_spec("lancedb") is None:
         raise MissingDependencyError(
             "The embedding store needs LanceDB, which is not installed.",
             next_step="pip install 'embedding-workbench[store]'",
-        ) from error
+        )
+
+
+def _connect(folder: Path) -> Any:
+    """Open the database; what other processes write is seen at once."""
+    check_installed()
+    import lancedb
+
     return lancedb.connect(str(folder), read_consistency_interval=dt.timedelta(0))

@@ -312,3 +312,25 @@ def test_module__a_closed_pipe_is_no_trace():
         ["bash", "-c", shell], capture_output=True, text=True, check=False, env=os.environ, timeout=240
     )
     assert "Traceback" not in done.stderr
+
+
+def test_main__an_interrupt_is_said(run, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("workbench.commands.load_model", interrupted)
+    code, _, err = run("rank", "--samples", "-p", "red")
+    assert (code, "Interrupted." in err) == (130, True)
+
+
+def test_run__leaves_though_a_job_is_in_the_middle_of_something(tmp_path):
+    code = (
+        "import threading, time\nfrom workbench import cli\nfrom workbench.engine.job import JOB_THREAD\n"
+        "threading.Thread(target=time.sleep, args=(60,), name=JOB_THREAD).start()\n"
+        "def main():\n    print('said'); raise SystemExit(130)\n"
+        "cli.main = main\ncli.run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (done.returncode, done.stdout) == (130, "said\n")

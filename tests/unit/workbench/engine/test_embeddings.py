@@ -108,7 +108,7 @@ def test_save__no_rows_of_no_dimension(tmp_path):
 
 def test_save__a_parquet_file_that_others_can_read(tmp_path, embedded):
     table = pq.read_table(embedded.save(tmp_path / "v.parquet"))
-    assert table.column_names == ["key", "path", "vector"]
+    assert table.column_names == ["key", "path", "vector", "kind", "start_s", "stop_s", "caption"]
     assert table.schema.field("vector").type == pa.list_(pa.float32(), 4)
     facts = json.loads(table.schema.metadata[b"embedding_workbench"])
     assert facts["space"]["model_id"] == "fakes/mean-color"

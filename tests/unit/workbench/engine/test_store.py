@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.base import EmbeddingSpace
-from models.errors import InvalidParameterError
-from workbench.engine.store import MemoryStore, VectorStore
+from models.errors import InvalidParameterError, MissingDependencyError
+from workbench.engine.store import MemoryStore, VectorStore, open_store
 
 SPACE, OTHER = EmbeddingSpace("m", "1"), EmbeddingSpace("m", "2")
 
@@ -78,3 +78,10 @@ def test_put__from_many_threads():
     for thread in threads:
         thread.join()
     assert (len(store), store.nbytes) == (100, 800)
+
+
+def test_open_store__a_missing_extra_is_said_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("workbench.store.tables.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match="needs LanceDB"):
+        open_store(tmp_path / "s")
+    assert not (tmp_path / "s").exists()

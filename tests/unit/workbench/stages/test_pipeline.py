@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from models.errors import InvalidTypeError
 from tests.fakes import MeanColorModel
 from workbench.engine.job import Job
 from workbench.errors import InvalidParameterError, StageError
@@ -464,3 +465,32 @@ def test_run__ctrl_c_stops_with_any_executor_of_this_process(executor, monkeypat
     count = len(done)
     time.sleep(0.1)
     assert len(done) == count < 500
+
+
+def test_stage__with_process_batch_alone():
+    class Doubles(ProcessingStage):
+        batch_size = 2
+
+        def process_batch(self, tasks):
+            return [task for task in tasks for _ in range(2)]
+
+    assert len(Pipeline(stages=[Doubles()]).run(initial_tasks=batches(3), progress=False)) == 6
+    assert len(Doubles().process(batches(1)[0])) == 2
+
+
+def test_stage__with_nothing_to_do_is_refused_when_it_is_made():
+    class Nothing(ProcessingStage):
+        pass
+
+    with pytest.raises(InvalidTypeError, match="Nothing has neither process nor process_batch"):
+        Nothing()
+
+
+def test_run__without_a_stage_that_reads_says_so():
+    with pytest.warns(UserWarning, match="'q' had nothing to work on: stage 'decode' makes no tasks"):
+        Pipeline("q", stages=[DecodeStage()]).run(progress=False)
+
+
+def test_run__results_say_what_stages_took():
+    result = Pipeline(stages=[SampleStage()]).run(initial_tasks=batches(2), progress=False)
+    assert repr(result.stats).startswith("[StageStats(sample: 2 calls · 2 tasks in, 2 out · 4 items · 0.00 s")

@@ -143,3 +143,19 @@ def test_write_webdataset__can_be_embedded_again(tmp_path):
     table = RegisteredModelEmbedder(MeanColorModel())(ImageTextPairDataset.from_webdataset(tmp_path)).metadata
     assert table["id"].tolist() == ["img0", "img1", "img2"]
     assert not table["image_embedding"].isna().any()
+
+
+def test_write_webdataset__what_cannot_be_written_says_so(tmp_path):
+    clip = VideoObject(frames=np.zeros((1, 4, 4, 3), np.uint8))
+    bare, broken = (
+        ImageObject(image_id="bare"),
+        ImageObject(image_id="broken", errors={"decode": "cut short"}),
+    )
+    stage = WriteWebDatasetStage(tmp_path)
+    (task,) = Pipeline(stages=[stage]).run(
+        initial_tasks=[ImageBatch(data=[clip, bare, broken])], progress=False
+    )
+    assert "shards hold images, and it is a clip" in clip.errors["write_webdataset"]
+    assert "put a stage that decodes before" in bare.errors["write_webdataset"]
+    assert broken.errors == {"decode": "cut short"}
+    assert task._metadata["shards"] == []

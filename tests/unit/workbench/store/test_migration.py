@@ -67,7 +67,7 @@ def test_refresh__migrates_too(old, tmp_path):
     )
     assert old.refresh(SPACE, [replace(CLIPS[0], path=copy)]) == 1
     assert format_of(old) == 3
-    assert old.duplicates(threshold=1.1)["other"].tolist() == [str(copy)]
+    assert old.duplicates(threshold=1)["other"].tolist() == [str(copy)]
 
 
 def test_put__replaces_a_row_of_an_older_store(old):

@@ -255,3 +255,20 @@ def test_search__asks_as_the_engine_does(store):
     for vector in ([np.nan, 0, 0, 0], [[1, 0, 0, 0]], [np.inf, 0, 0, 0]):
         with pytest.raises(InvalidParameterError, match="vector has shape"):
             store.search(vector=vector)
+
+
+def test_search__one_clip_to_be_like_needs_no_list(store):
+    assert keys(store.search(more_like="red.jpg", k=1)) == ["wine.jpg"]
+    assert keys(store.search(more_like="red.jpg", less_like="wine.jpg", k=1)) != ["wine.jpg"]
+
+
+@pytest.mark.parametrize("threshold", [2, -3, float("nan"), "a", True])
+def test_duplicates__a_threshold_that_is_no_similarity(store, threshold):
+    with pytest.raises(InvalidParameterError, match=r"cosine similarity in -1\.\.1"):
+        store.duplicates(threshold=threshold)
+
+
+@pytest.mark.parametrize("k", [True, 0, 1.5, "3"])
+def test_search__k_is_a_whole_number(store, k):
+    with pytest.raises(InvalidParameterError, match="k is"):
+        store.search(more_like="red.jpg", k=k)
