@@ -15,6 +15,7 @@ from models.inputs import as_rgb_frames
 from workbench.engine.per_object import PerObject
 from workbench.engine.spaces import stored_space
 from workbench.errors import InvalidParameterError, ModelOutputError
+from workbench.media.hardware import takes_part
 
 UNIT_TOLERANCE = 1e-3  # how far a row's length may be from 1
 
@@ -109,7 +110,7 @@ class AdaptedModel:
 
         def finish() -> np.ndarray:
             rows: list[np.ndarray] = [np.empty(0)] * len(items)
-            with own_stream(self.device):  # rows may still be on the device
+            with self._stream():  # rows may still be on the device
                 for places, wait in started:
                     for place, row in zip(places, self.checked(wait(), len(places)), strict=True):
                         rows[place] = row
@@ -186,12 +187,16 @@ class AdaptedModel:
             raise ModelOutputError(f"{self.name} returned rows of {sorted(dims)} numbers; all must be alike.")
         return np.stack(rows)
 
+    def _stream(self) -> contextlib.AbstractContextManager[None]:
+        """Where to compute: beside the video decoders of a card, where these take part."""
+        return own_stream(self.device) if takes_part(self.device) else contextlib.nullcontext()
+
     @contextlib.contextmanager
     def _computing(self) -> Generator[None, None, None]:
         """Hold the model for one call, with gradients off when torch is in use."""
         # A torch that another thread is still importing has no `no_grad` yet.
         no_grad = getattr(sys.modules.get("torch"), "no_grad", contextlib.nullcontext)
-        with _locks.of(self.model), no_grad(), own_stream(self.device):
+        with _locks.of(self.model), no_grad(), self._stream():
             yield
 
 
