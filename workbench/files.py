@@ -6,6 +6,33 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+_REFUSALS = (
+    (
+        {errno.ENOSPC, errno.EDQUOT},
+        ("no space left", "disk quota", "storage full", " requested and "),  # the last is NumPy's
+        "the disk is full",
+        "Make room, then run the same again.",
+    ),
+    (
+        {errno.EACCES, errno.EPERM},
+        ("permission denied",),
+        "permission is denied",
+        "Change the permissions, or use another folder.",
+    ),
+    (
+        {errno.EROFS},
+        ("read-only file system",),
+        "the disk may only be read",
+        "Use another folder.",
+    ),
+    (
+        {errno.EFBIG},
+        ("file too large",),
+        "files may not grow so large here",
+        "Raise the limit (ulimit -f), or use another disk.",
+    ),
+)
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that nobody ever sees half of it; an interrupted write leaves the old one.
@@ -29,18 +56,37 @@ def described_os_error(error: OSError) -> tuple[str, str]:
 
     Example:
         >>> described_os_error(OSError(errno.ENOSPC, "No space left on device", "/films/x.npz"))
-        ('/films/x.npz: no space left on device.', 'Make room, then run the same command again.')
+        ('/films/x.npz: the disk is full.', 'Make room, then run the same again.')
     """
-    steps = {
-        errno.ENOSPC: "Make room, then run the same command again.",
-        errno.EDQUOT: "Make room, then run the same command again.",
-        errno.EACCES: "Change the permissions, or name another place.",
-        errno.EROFS: "It may be read only; name another place.",
-        errno.EFBIG: "Files may not grow so large here; raise the limit (ulimit -f), or name another place.",
-    }
-    what = (error.strerror or str(error)).lower()
-    step = steps.get(error.errno or 0, "The same command with --debug shows where it happened.")
+    words = (error.strerror or str(error)).lower()
+    what, step = refusal(error) or (words, "The same command with --debug shows where it happened.")
     return f"{error.filename}: {what}." if error.filename else f"{what[:1].upper()}{what[1:]}.", step
+
+
+def refusal(error: Exception) -> tuple[str, str] | None:
+    """Tell what a machine refuses to write from other errors, by its number or, of libraries, by its words.
+
+    Args:
+        error: What came of writing.
+
+    Returns:
+        What is wrong, and the next step; None when it is something else.
+    """
+    words, number = str(error).lower(), getattr(error, "errno", None)
+    for numbers, phrases, what, step in _REFUSALS:
+        if number in numbers or any(phrase in words for phrase in phrases):
+            return what, step
+    return None
+
+
+def valid_text(value: object) -> str:
+    r"""Spell a text as files can hold it: what is no valid Unicode becomes escapes.
+
+    Example:
+        >>> valid_text("b\udcffd.mp4")
+        'b\\udcffd.mp4'
+    """
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def sync_file(path: Path) -> None:

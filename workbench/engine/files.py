@@ -16,7 +16,7 @@ from workbench.bounded_parquet import bound_of, read_bounded
 from workbench.engine.embeddings import Embeddings
 from workbench.engine.records import EmbedStats, Skipped
 from workbench.errors import EmbeddingsFileError, InvalidParameterError, SourceNotFoundError
-from workbench.files import write_file
+from workbench.files import valid_text, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,4 +237,4 @@ def _read_npz(path: Path) -> tuple[Any, np.ndarray, list[str], list[str]]:
 
 def _texts(values: list[str]) -> list[str]:
     """Spell names that are not valid Unicode with escapes; Parquet holds UTF-8 only."""
-    return [value.encode("utf-8", "backslashreplace").decode() for value in values]
+    return list(map(valid_text, values))

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from workbench.files import valid_text
+
 # Characters that turn the reading direction, or that are invisible and change what is read.
 _UNSAFE = {"\u2028", "\u2029", "\u200e", "\u200f", "\u061c", *map(chr, range(0x202A, 0x202F))}
 _UNSAFE |= set(map(chr, range(0x2066, 0x206A)))
@@ -23,7 +25,7 @@ def safe_text(name: str) -> str:
     try:
         text = os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a character, as a JSON file can spell it
-        text = name.encode("utf-8", "backslashreplace").decode()
+        text = valid_text(name)
     return "".join(_escaped(char) if _is_unsafe(char) else char for char in text)
 
 

@@ -14,7 +14,7 @@ from models.counts import check_count
 from workbench.engine.adapter import as_array
 from workbench.engine.loop import chunks
 from workbench.errors import StageError
-from workbench.files import write_file
+from workbench.files import valid_text, write_file
 from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
 from workbench.stages.tasks import ImageObject, Task, identity_of, item_identity
@@ -219,8 +219,8 @@ def _table(task: Task) -> "pa.Table":
     space = task.space
     rows = [
         {
-            "id": _text(getattr(item, "video_id", "") or getattr(item, "image_id", "")),
-            "path": _text(getattr(item, "video_path", "") or getattr(item, "image_path", "")),
+            "id": valid_text(getattr(item, "video_id", "") or getattr(item, "image_id", "")),
+            "path": valid_text(getattr(item, "video_path", "") or getattr(item, "image_path", "")),
             "start_s": getattr(item, "start_s", None),
             "stop_s": getattr(item, "stop_s", None),
             "embedding": None if item.embedding is None else _vector(item.embedding, task),
@@ -234,11 +234,6 @@ def _table(task: Task) -> "pa.Table":
     ]
     kinds = {"start_s": pa.float64(), "stop_s": pa.float64(), "embedding": pa.list_(pa.float32())}
     return pa.Table.from_pylist(rows, pa.schema([(name, kinds.get(name, pa.string())) for name in rows[0]]))
-
-
-def _text(value: Any) -> str:
-    """Write a name so that every file format can hold it."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _write_shard(path: Path, images: list[tuple[str, ImageObject]]) -> None:

@@ -1,7 +1,6 @@
 """The one place that talks to LanceDB: one table for each embedding space."""
 
 import datetime as dt
-import errno
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -12,6 +11,7 @@ import numpy as np
 
 from models.errors import MissingDependencyError, WorkbenchError
 from workbench.errors import StoreError
+from workbench.files import refusal, valid_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,8 +35,6 @@ LOOKUP_CHUNK = 500  # ids in one filter
 # Of format 2 and 3, with what rows of older formats have there.
 LATER_COLUMNS = {"caption": "", "copies": ""}
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
-_FULL = ("no space left", "disk quota", "storage full", " requested and ")  # the last is NumPy's
-_DENIED = ("permission denied", "read-only file system")
 
 
 class Table:
@@ -235,7 +233,7 @@ def storable(value: Any) -> Any:
     """A text that is not valid Unicode is kept with escapes; a path as text; a number as it is."""
     if value is None or isinstance(value, int | float):
         return value
-    return str(value).encode("utf-8", "backslashreplace").decode()
+    return valid_text(value)
 
 
 def as_matrix(column: "pa.ChunkedArray", dim: int) -> np.ndarray:
@@ -252,21 +250,13 @@ def told_plainly(doing: str, path: Path) -> Generator[None, None, None]:
     except (WorkbenchError, AttributeError, NameError, AssertionError):
         raise  # ours, said plainly already, or a bug
     except Exception as error:
-        words = str(error).lower()
-        number = getattr(error, "errno", None)
-        if number == errno.ENOSPC or any(part in words for part in _FULL):
-            what, step = "the disk is full", "Make room, then run the same call again: it goes on from there."
-        elif number in (errno.EACCES, errno.EROFS) or any(part in words for part in _DENIED):
-            what, step = "the folder may not be written", "Change its permissions, or use another folder."
-        elif number == errno.EFBIG or "file too large" in words:
-            what, step = (
-                "files may not grow so large here",
-                "Raise the limit (ulimit -f), or use another disk.",
-            )
+        refused = refusal(error)
+        if refused is not None:
+            what, step = refused
         elif type(error).__name__ == "Timeout":
             what = "another process has held it for a minute"
             step = "Wait until that run has ended, then run the same call again."
-        elif not path.is_dir() or isinstance(error, FileNotFoundError) or "not found" in words:
+        elif not path.is_dir() or isinstance(error, FileNotFoundError) or "not found" in str(error).lower():
             what, step = (
                 "files of it are gone",
                 "Look whether somebody moved or removed it, then open it anew.",

@@ -284,8 +284,8 @@ def test_embed__an_interrupt_while_loading_is_one(run, many_pictures, monkeypatc
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (OSError(28, "No space left on device", "/films/v.npz"), "/films/v.npz: no space left on device."),
-        (PermissionError(13, "Permission denied", "/x"), "/x: permission denied."),
+        (OSError(28, "No space left on device", "/films/v.npz"), "/films/v.npz: the disk is full."),
+        (PermissionError(13, "Permission denied", "/x"), "/x: permission is denied."),
     ],
 )
 def test_main__what_the_machine_refuses_is_no_defect(run, monkeypatch, tmp_path, error, says):

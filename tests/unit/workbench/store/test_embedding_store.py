@@ -229,7 +229,7 @@ def test_put__a_full_disk_is_said_and_keeps_what_was_there(store, monkeypatch):
 def test_put__a_read_only_folder_is_said(tmp_path):
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
-    with pytest.raises(StoreError, match="may not be written"):
+    with pytest.raises(StoreError, match="permission is denied"):
         EmbeddingStore(folder / "store").put(SPACE, ["a"], rows(1))
 
 
