@@ -156,7 +156,7 @@ def parse_windows(text: str) -> tuple[float, float]:
 
 
 def embed_work(
-    terminal: Terminal, work: Work, clips: "ClipSet", store: Any, model: Any = None
+    terminal: Terminal, work: Work, clips: "ClipSet", store: Any, model: Any = None, *, reuse: bool = True
 ) -> "tuple[Embeddings, list[Reason]]":
     """Embed with a progress line; Ctrl-C ends the run, and what is done is returned, ``stopped``.
 
@@ -166,6 +166,7 @@ def embed_work(
         clips: The clips.
         store: Where vectors are found and kept; None keeps none.
         model: The model, when it is loaded already.
+        reuse: Whether vectors that are in the store are taken from it.
 
     Returns:
         The vectors, and everything that has none with its reason.
@@ -177,6 +178,7 @@ def embed_work(
         model or _nameable(work) or load_model(work),
         clips,
         store=store,
+        reuse=reuse,
         num_frames=work.frames,
         batch_size=work.batch_size or "auto",
         workers=work.workers,

@@ -1,11 +1,11 @@
 """The `workbench embed` command: clips of any source into a file of vectors, a store, or both."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,12 +35,7 @@ from workbench.ranking_view import Reason, skipped_records
 from workbench.terminal import Terminal
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from models.vectors import EmbeddingSpace
     from workbench.engine.embeddings import Embeddings
-    from workbench.engine.store import VectorStore
-    from workbench.media.clips import Clip
 
 __all__ = ["embed"]
 
@@ -170,7 +165,7 @@ def run_embed(
                 "Interrupted: what was finished is kept; the same command goes on."
             ) from None
         afresh = False  # what follows only reads, and says why a clip has no row
-    vectors, skipped = embed_work(terminal, work, clips, _opened(folder, afresh=afresh))
+    vectors, skipped = embed_work(terminal, work, clips, folder, reuse=not afresh)
     if vectors.stopped:
         out = _partial(out, hidden)
     if out is not None:
@@ -179,37 +174,6 @@ def run_embed(
         shutil.rmtree(hidden, ignore_errors=True)
     _tell(terminal, work, out, vectors, skipped, on_cluster=computed)
     return exit_code(terminal, work, stopped=vectors.stopped, skipped=skipped, resume=hidden is not None)
-
-
-class _Afresh:
-    """A store that everything is put into and nothing is taken from."""
-
-    def __init__(self, store: "VectorStore") -> None:
-        self._store = store
-
-    def get(self, space: "EmbeddingSpace", ids: Sequence[str]) -> "dict[str, np.ndarray]":  # noqa: ARG002
-        """Nothing."""
-        return {}
-
-    def put(
-        self,
-        space: "EmbeddingSpace",
-        ids: Sequence[str],
-        vectors: "np.ndarray",
-        *,
-        clips: "Sequence[Clip] | None" = None,
-        provenance: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Put rows in the place of those that are there."""
-        self._store.put(space, ids, vectors, clips=clips, provenance=provenance)
-
-
-def _opened(folder: Path | None, *, afresh: bool) -> "VectorStore | None":
-    """Open the store of a run."""
-    from workbench.engine.store import open_store
-
-    store = open_store(folder)
-    return _Afresh(store) if store is not None and afresh else store
 
 
 def _hidden_store(out: Path | None) -> Path | None:

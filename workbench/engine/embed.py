@@ -32,6 +32,7 @@ def embed(
     clips: Any,
     *,
     store: "VectorStore | str | Path | None" = None,
+    reuse: bool = True,
     batch_size: int | str = "auto",
     num_frames: int | None = None,
     progress: bool = True,
@@ -48,6 +49,7 @@ def embed(
         clips: A ClipSet, or anything ``load_clips`` takes: a file, a folder, a glob, a list.
         store: Vectors that are in it are reused, new ones are put there, batch by batch. A folder is
             opened as an ``EmbeddingStore``.
+        reuse: False computes the vectors that are in the store again, and replaces them.
         batch_size: Clips per model call; "auto" follows the device and the model's pace. Halved
             when memory runs out.
         num_frames: T, the frames taken of each clip; None takes what the model wants.
@@ -71,7 +73,13 @@ def embed(
         True
     """
     job = submit_embed(
-        model, clips, store=store, batch_size=batch_size, num_frames=num_frames, workers=workers
+        model,
+        clips,
+        store=store,
+        reuse=reuse,
+        batch_size=batch_size,
+        num_frames=num_frames,
+        workers=workers,
     )
     wait_showing(job, wanted=progress)
     return job.result()
@@ -82,6 +90,7 @@ def submit_embed(
     clips: Any,
     *,
     store: "VectorStore | str | Path | None" = None,
+    reuse: bool = True,
     batch_size: int | str = "auto",
     num_frames: int | None = None,
     progress: bool = False,
@@ -94,6 +103,7 @@ def submit_embed(
         model: As for ``embed``; a model named by its id is loaded in the background too.
         clips: As for ``embed``.
         store: As for ``embed``.
+        reuse: As for ``embed``.
         batch_size: As for ``embed``.
         num_frames: As for ``embed``.
         progress: Whether to show a progress line, in a notebook or a terminal, while the job runs.
@@ -118,7 +128,7 @@ def submit_embed(
 
     def prepare(job: "Job[Embeddings]") -> EmbedRun | ReplayRun:
         listed = as_clips(clips)
-        stored = replay(model, listed, kept, num_frames)
+        stored = replay(model, listed, kept, num_frames) if reuse else None
         if stored is not None:
             return stored
         adapted = adapt(load_if_named(model))
@@ -127,6 +137,7 @@ def submit_embed(
             listed,
             num_frames=num_frames or adapted.num_frames,
             store=kept,
+            reuse=reuse,
             sizer=BatchSizer(batch_size, device=adapted.device),
             workers=workers or default_workers(adapted.device),
             stop=stop,

@@ -1,33 +1,23 @@
 """A run whose vectors are all in the store: it needs no model, so none is loaded."""
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.vectors import EmbeddingSpace
 from workbench.engine.clip_ids import stored_id
 from workbench.engine.records import EmbedProgress
-from workbench.engine.store import tidy_up
+from workbench.engine.store import DurableStore, tidy_up
 from workbench.engine.tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workbench.engine.embeddings import Embeddings
     from workbench.media.clips import Clip
 
-__all__ = ["RecallingStore", "ReplayRun", "replay"]
-
-
-@runtime_checkable
-class RecallingStore(Protocol):
-    """A store that knows which models its vectors come from."""
-
-    def recall(
-        self, model_id: str, revision: str, num_frames: int | None, ids: Sequence[str]
-    ) -> "tuple[EmbeddingSpace, np.ndarray, dict[str, Any]] | None":
-        """Give the space, the vectors (N, D) of all these ids, what made them; None if one is missing."""
-        ...
+__all__ = ["ReplayRun", "replay"]
 
 
 class ReplayRun:
@@ -82,7 +72,7 @@ def replay(model: Any, clips: "Sequence[Clip]", store: Any, num_frames: int | No
     Returns:
         The run; None when the model is needed.
     """
-    if not isinstance(model, str) or not isinstance(store, RecallingStore):
+    if not isinstance(model, str) or not isinstance(store, DurableStore):
         return None
     from models.loader.targets import find_target
 

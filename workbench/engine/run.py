@@ -40,6 +40,7 @@ class EmbedRun:
         clips: Clips with keys of their own.
         num_frames: T, the frames to take of each.
         store: Where finished vectors are found and kept, or None.
+        reuse: Whether those that are there are taken.
         sizer: Decides the batch size.
         workers: Threads that decode and preprocess.
         stop: Ends the run.
@@ -54,6 +55,7 @@ class EmbedRun:
         *,
         num_frames: int,
         store: VectorStore | None,
+        reuse: bool,
         sizer: BatchSizer,
         workers: int,
         stop: StopSignal,
@@ -69,6 +71,7 @@ class EmbedRun:
         self.provenance = provenance_of(model, self.space, num_frames)
         self._num_frames = num_frames
         self._store = store
+        self._reuses = reuse
         self._sizer = sizer
         self._workers = workers
         self._decoder_threads = 1
@@ -126,7 +129,7 @@ class EmbedRun:
     def _reuse(self) -> list[int]:
         """Take what the store has; return the places of the other clips."""
         places = list(range(len(self.clips)))
-        if self._store is None:
+        if self._store is None or not self._reuses:
             return places
         missing: list[int] = []
         for chunk in chunks(places, LOOKUP_SIZE):

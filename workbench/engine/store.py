@@ -44,21 +44,44 @@ class VectorStore(Protocol):
         ...
 
 
-def tidy_up(store: Any, space: EmbeddingSpace, clips: "Sequence[Clip]", *, is_new: bool = False) -> None:
+@runtime_checkable
+class DurableStore(VectorStore, Protocol):
+    """A store that outlives the session: it knows its models, and what its clips are called."""
+
+    def recall(
+        self, model_id: str, revision: str, num_frames: int | None, ids: Sequence[str]
+    ) -> tuple[EmbeddingSpace, np.ndarray, dict[str, Any]] | None:
+        """Give the space, the vectors (N, D) of all these ids, what made them; None if one is missing."""
+        ...
+
+    def refresh(self, space: EmbeddingSpace, clips: "Sequence[Clip]") -> int:
+        """Note what clips that are in the store are called now."""
+        ...
+
+    def settle(self, space: EmbeddingSpace) -> None:
+        """Get ready to be read, after vectors were put."""
+        ...
+
+
+def tidy_up(
+    store: VectorStore | None, space: EmbeddingSpace, clips: "Sequence[Clip]", *, is_new: bool = False
+) -> None:
     """Let a store that lasts note what clips are called now, and get ready to be read.
 
     All vectors are there already: what fails here is said and fails no run.
 
     Args:
-        store: Any store; one without ``refresh`` and ``settle`` is left alone.
+        store: Any store; one that does not last is left alone.
         space: The space of the clips' vectors.
         clips: Clips that are in the store, and may have moved or be copies of each other.
         is_new: Whether vectors were put.
     """
+    if not isinstance(store, DurableStore):
+        return
     try:
-        if clips and hasattr(store, "refresh"):
+        if clips:
             store.refresh(space, clips)
-        if is_new and hasattr(store, "settle"):
+        if is_new:
             store.settle(space)
     except StoreError as error:
         _logger.warning("The vectors are kept, but new names were not noted: %s", error)

@@ -182,6 +182,15 @@ def test_embed__one_clip_too_many_for_the_memory_surfaces():
         embed(Tiny(), colourful(2))
 
 
+def test_embed__without_reuse_computes_again_and_replaces():
+    store, clips = MemoryStore(), colourful(3)
+    embed(MeanColorModel(), clips, store=store)
+    again = embed(MeanColorModel(), clips, store=store, reuse=False)
+    assert again.stats.reused == 0
+    assert again.stats.clips == len(again)
+    assert embed(MeanColorModel(), clips, store=store).stats.reused == len(again)
+
+
 def test_embed__a_store_spares_decoding():
     store, clips = MemoryStore(), colourful(10)
     clips[4].error = ClipDecodeError("no")
