@@ -288,7 +288,7 @@ class EmbeddingStore(StoredVectors):
         """
         with self._guard, told_plainly("Reading", self.path):
             return open_snapshot(
-                self.path / "snapshots" / space.key, self._folder_of(space), lambda: self.read(space)
+                self.path / "snapshots" / space.key, self._folder_of(space), lambda: self._parts(space)
             )
 
     def info(self) -> StoreInfo:

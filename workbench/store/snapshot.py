@@ -7,6 +7,7 @@ import shutil
 import time
 import uuid
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from workbench.files import sync_file, write_atomically
 from workbench.store.tables import as_matrix, up_to_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -92,13 +93,13 @@ class Snapshot:
         return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> Snapshot:
+def open_snapshot(cache: Path, table: Path, read: "Callable[[], Iterator[pa.Table]]") -> Snapshot:
     """Open the snapshot of a table; make it when the table has changed since.
 
     Args:
         cache: Folder of this table's snapshots.
         table: The table's folder.
-        read: Reads the table with all its columns; called only when there is no current snapshot.
+        read: Reads the table with all its columns, part by part; called when there is no current snapshot.
 
     Returns:
         The snapshot; where it cannot be written, it is in memory.
@@ -106,12 +107,11 @@ def open_snapshot(cache: Path, table: Path, read: "Callable[[], pa.Table]") -> S
     for _ in range(_TRIES):
         folder = cache / table_signature(table)
         if not (folder / _ABOUT).is_file():
-            rows = read()
             try:
-                _make(folder, rows)
+                _make(folder, read())
             except OSError as error:  # a full disk, or a store that may only be read
                 _logger.warning("The snapshot %s is kept in memory alone: %s", folder, error)
-                return _in_memory(rows)
+                return _in_memory(read())
             _drop_older(cache, folder)
         try:
             return _opened(folder)
@@ -150,8 +150,11 @@ def _opened(folder: Path) -> Snapshot:
     return Snapshot(vectors, rows)
 
 
-def _in_memory(rows: "pa.Table") -> Snapshot:
+def _in_memory(parts: "Iterator[pa.Table]") -> Snapshot:
     """A snapshot that lies nowhere."""
+    import pyarrow as pa
+
+    rows = pa.concat_tables(parts)
     dim = rows.schema.field("vector").type.list_size
     return Snapshot(as_matrix(rows["vector"], dim), rows.drop_columns(["vector"]))
 
@@ -186,23 +189,15 @@ def table_signature(table: Path) -> str:
     return hashlib.sha256(f"{newest}:{len(names)}".encode()).hexdigest()[:16]
 
 
-def _make(folder: Path, rows: "pa.Table") -> None:
+def _make(folder: Path, parts: "Iterator[pa.Table]") -> None:
     """Write a snapshot beside its place and rename it, so that nobody opens half of one."""
-    import pyarrow as pa
-
-    dim = rows.schema.field("vector").type.list_size
     half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     half.mkdir(parents=True)
     try:
-        with (half / _VECTORS).open("wb") as file:
-            for chunk in rows["vector"].chunks:
-                as_matrix(pa.chunked_array([chunk]), dim).tofile(file)
-        facts = rows.drop_columns(["vector"])
-        with pa.OSFile(str(half / _FACTS), "wb") as file, pa.ipc.new_file(file, facts.schema) as writer:
-            writer.write_table(facts)
+        count, dim = _write_parts(half, parts)
         sync_file(half / _VECTORS)  # else a power cut leaves zeros that look like vectors
         sync_file(half / _FACTS)
-        write_atomically(half / _ABOUT, json.dumps({"rows": rows.num_rows, "dim": dim}))
+        write_atomically(half / _ABOUT, json.dumps({"rows": count, "dim": dim}))
         if folder.is_dir() and not (folder / _ABOUT).is_file():
             shutil.rmtree(folder, ignore_errors=True)  # of an older layout, or damaged
         half.rename(folder)
@@ -211,3 +206,22 @@ def _make(folder: Path, rows: "pa.Table") -> None:
             raise
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def _write_parts(folder: Path, parts: "Iterator[pa.Table]") -> tuple[int, int]:
+    """Write vectors and facts of a table, part by part; return how many rows, of how many numbers."""
+    import pyarrow as pa
+
+    first = next(parts)
+    dim, count = first.schema.field("vector").type.list_size, 0
+    schema = first.schema.remove(first.schema.get_field_index("vector"))
+    with (
+        (folder / _VECTORS).open("wb") as vectors,
+        pa.OSFile(str(folder / _FACTS), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
+        for rows in chain([first], parts):
+            as_matrix(rows["vector"], dim).tofile(vectors)
+            writer.write_table(rows.drop_columns(["vector"]))
+            count += rows.num_rows
+    return count, dim

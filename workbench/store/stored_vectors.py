@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +158,11 @@ class StoredVectors:
                     table.compact(keep=dt.timedelta(seconds=max(keep_s, 0.001)))
                 drop_stale(self.path / "snapshots" / space.key, self._folder_of(space), keep_s)
         return max(before - folder_bytes(self.path), 0)
+
+    def _parts(self, space: EmbeddingSpace) -> "Iterator[pa.Table]":
+        """Read all rows of a space, part by part."""
+        table = self._table(space)
+        return iter([row_schema(1).empty_table()]) if table is None else table.read_in_parts()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies, also those in other processes, open the same folder."""

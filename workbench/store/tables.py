@@ -1,7 +1,7 @@
 """The one place that talks to LanceDB: one table for each embedding space."""
 
 import datetime as dt
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,7 @@ __all__ = [
 LOOKUP_CHUNK = 500  # ids in one filter
 # Of format 2 and 3, with what rows of older formats have there.
 LATER_COLUMNS = {"caption": "", "copies": ""}
+PART_ROWS = 16_384  # of 512 numbers they are 32 MiB
 COMPACT_EVERY = 256  # commits between two compactions: each leaves a small file behind
 
 
@@ -127,6 +128,19 @@ class Table:
         wanted = row_schema(self.dim).names if columns is None else list(columns)
         query = self._handle.search().select([name for name in wanted if name in self._columns])
         return up_to_date(query.limit(max(len(self), 1)).to_arrow()).select(wanted)
+
+    def read_in_parts(self) -> "Iterator[pa.Table]":
+        """Read all rows with all columns, some thousand at a time; at least one part, which may be empty."""
+        import pyarrow as pa
+
+        wanted = row_schema(self.dim).names
+        query = self._handle.search().select([name for name in wanted if name in self._columns])
+        parts = 0
+        for batch in query.limit(max(len(self), 1)).to_batches(PART_ROWS):
+            yield up_to_date(pa.Table.from_batches([batch])).select(wanted)
+            parts += 1
+        if not parts:
+            yield row_schema(self.dim).empty_table()
 
     @property
     def _columns(self) -> list[str]:
