@@ -21,7 +21,7 @@ __all__ = ["RESAMPLING", "resize_uint8", "resize_window", "shared_tensor"]
 
 _UNIT = 2.0**22  # PIL's weights are whole numbers of this part
 # Up to this side of the result PIL's own arithmetic is taken: torch's coarser weights would show in wide
-# kernels, and a small result is cheap either way.
+# kernels, and so small a result is used by tiny networks only.
 _EXACT_SIDE = 96
 
 
@@ -102,10 +102,15 @@ def resize_window(
     """
     rows, row_weights = _weights(frames.shape[1], size[0], window[0], resample)
     columns, column_weights = _weights(frames.shape[2], size[1], window[1], resample)
-    needed = frames[:, rows, columns].permute(0, 3, 1, 2).double()
-    if _vertical_first(frames.shape[1:3], size):
-        return _rounded(_rounded(row_weights @ needed) @ column_weights.T).to(torch.uint8)
-    return _rounded(row_weights @ _rounded(needed @ column_weights.T)).to(torch.uint8)
+    vertical_first = _vertical_first(frames.shape[1:3], size)
+
+    def resized(frame: torch.Tensor) -> torch.Tensor:
+        needed = frame[rows, columns].permute(2, 0, 1).double()
+        if vertical_first:
+            return _rounded(_rounded(row_weights @ needed) @ column_weights.T).to(torch.uint8)
+        return _rounded(row_weights @ _rounded(needed @ column_weights.T)).to(torch.uint8)
+
+    return torch.stack([resized(frame) for frame in frames])  # one at a time: in float64 they are large
 
 
 def _vertical_first(have: Sequence[int], want: Sequence[int]) -> bool:

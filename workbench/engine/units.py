@@ -80,8 +80,10 @@ class FilmPass:
             with self._turn:
                 self._done += 1
                 self._turn.notify_all()
-            if self.is_cut and self._done == self._cut and self._stream is not None:
-                self._stream.close()
+            if self.is_cut and self._done == self._cut:
+                if self._stream is not None:
+                    self._stream.close()
+                self._stream = self._problem = None  # the trace of an error holds what was decoded, and this
 
 
 class Unit(list[int]):

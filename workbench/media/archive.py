@@ -27,7 +27,10 @@ _BYTES_PER_NAME = 250  # of an index, about
 _CAPTION_NAMES = ("caption", "text")
 
 Places = dict[str, tuple[int, int]]  # name of a member -> where it starts, bytes
-_INDEXES: BytesCache[Places] = BytesCache(64 << 20, lambda places: _BYTES_PER_NAME * len(places))
+_INDEX_BYTES = 64 << 20  # of all indexes; one that is larger by itself is kept alone: it takes long to make
+_INDEXES: BytesCache[Places] = BytesCache(
+    _INDEX_BYTES, lambda places: min(_BYTES_PER_NAME * len(places), _INDEX_BYTES)
+)
 
 
 @dataclass

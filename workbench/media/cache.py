@@ -55,7 +55,8 @@ class BytesCache(Generic[T]):
                 self._store(key, value)
             finally:
                 with self._lock:
-                    self._makers.pop(key, None)
+                    if self._makers.get(key) is maker:
+                        del self._makers[key]
         return value
 
     def _store(self, key: Hashable, value: T) -> None:
@@ -64,6 +65,8 @@ class BytesCache(Generic[T]):
         if size > self._max_bytes:
             return
         with self._lock:
+            if key in self._values:
+                self._bytes -= self._size(self._values.pop(key))
             self._values[key] = value
             self._bytes += size
             while self._bytes > self._max_bytes:

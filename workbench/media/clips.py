@@ -125,7 +125,7 @@ class ClipSet(Sequence[Clip]):
     def __init__(self, clips: Iterable[Clip] = (), outcomes: OutcomeReport | None = None) -> None:
         self._clips: list[Clip] = []
         self._place: dict[str, int] = {}
-        self._identities: set[tuple[Any, ...]] = set()
+        self._captions: dict[tuple[Any, ...], set[str]] = {}  # of each span of a file
         added, present = self._take(clips)
         self.outcomes = outcomes or OutcomeReport(added, present)
 
@@ -279,11 +279,12 @@ class ClipSet(Sequence[Clip]):
             if clip.path not in resolved:
                 resolved[clip.path] = clip.path.resolve()
             identity = (resolved[clip.path], clip.start_s, clip.stop_s)
-            if identity in self._identities:
+            captions = self._captions.setdefault(identity, set())
+            if captions and (not clip.caption or clip.caption in captions or captions == {""}):
                 present.append(safe_text(str(clip.path)))
                 continue
             key = self._free_key(clip)
-            self._identities.add(identity)
+            captions.add(clip.caption)
             self._place[key] = len(self._clips)
             self._clips.append(clip if key == clip.key else replace(clip, key=key))
             added.append(key)

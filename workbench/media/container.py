@@ -38,7 +38,7 @@ _MAGIC = (b"\x1aE\xdf\xa3", b"RIFF", b"FLV", b"OggS", b"\x00\x00\x01", b"G@", b"
 # FFmpeg opens an H.264 stream by decoding its first picture, 12 ms at 720p and 28 at 1080p, to learn what
 # MP4 says in its headers. Matroska states no decoding times; they would be guessed wrongly.
 _BRIEFLY = {"skip_frame": "all"}
-_BRIEF_FORMAT, _BRIEF_ENDINGS = "mov,mp4,m4a,3gp,3g2,mj2", (".mp4", ".m4v", ".mov")
+_MP4, _BRIEF_ENDINGS = "mov,mp4,m4a,3gp,3g2,mj2", (".mp4", ".m4v", ".mov")
 _MOST_THREADS = 16  # FFmpeg's own limit when it chooses; it would take one more than there are processors
 
 
@@ -65,6 +65,11 @@ class OpenVideo:
         """FFmpeg's name of the codec, whichever decoder is used for it."""
         context = self.stream.codec_context
         return context.codec.canonical_name or context.name
+
+    @property
+    def is_mp4(self) -> bool:
+        """Whether it is MP4, MOV or one of their kin."""
+        return self.container.format.name == _MP4
 
     @cached_property
     def stated_matrix(self) -> tuple[int, ...] | None:
@@ -140,7 +145,7 @@ def _opened(file: MediaFile, *, brief: bool) -> "InputContainer":
 def _tells_all(container: "InputContainer") -> bool:
     """Whether nothing is missing in headers that were read briefly, and one stream only may be meant."""
     videos = container.streams.video
-    if container.format.name != _BRIEF_FORMAT or len(videos) != 1:
+    if container.format.name != _MP4 or len(videos) != 1:
         return False
     context = getattr(videos[0], "codec_context", None)
     return context is not None and context.width > 0 and (context.name == "h264" or bool(context.pix_fmt))

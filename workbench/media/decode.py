@@ -25,7 +25,7 @@ from workbench.media.images import shrunk
 from workbench.media.lengths import length_s
 from workbench.media.names import display_name
 from workbench.media.orientation import rotation_degrees
-from workbench.media.packets import FrameReader, PacketReader
+from workbench.media.packets import FrameReader, PacketReader, shows_by_dts
 from workbench.media.pixels import PictureMaker
 from workbench.media.sampling import frame_times, rate_times
 from workbench.media.spans import frames_of_spans
@@ -228,7 +228,7 @@ def pictures_between(
     path = Path(path)
     with open_video(path) as video:
         packets, make = PacketReader(video), PictureMaker(max_side, even=True)
-        if start_s > _SEEK_FROM_S:
+        if start_s > _SEEK_FROM_S and not shows_by_dts(video, packets):  # else times count from the start
             packets.seek(start_s - 1)
         shown = _stretch(packets, FrameReader(video, packets), start_s, stop_s)
         due_s = start_s

@@ -95,7 +95,8 @@ def write_timed(
             _check(picture)
             if stream is None:
                 stream = _add_stream(container, picture, rate, codec, pixel_format)
-                stream.options = dict(options or {})
+                # MP4 states too short a length of reordered frames that are shown unevenly long.
+                stream.options = ({} if time_base else {"bf": "0"}) | (options or {})
                 stream.codec_context.time_base = time_base or _FINE_STEP
             _mux(container, stream, picture, Fraction(time_s))
         if stream is None:

@@ -23,7 +23,7 @@ from workbench.media.names import safe_text
 
 HEADERS_ENV = "EMBEDDING_WORKBENCH_HEADERS"
 MOST_FILES = 500_000  # the oldest go first; about 200 bytes each
-_FORMAT = 1  # raised when a column or the content id comes to mean something else
+_FORMAT = 2  # raised when a column or the content id comes to mean something else
 _PATIENCE_S = 2.0  # another process may be writing
 _SETTLED_NS = 100_000_000  # ten times the tick of a file system's clock
 _SETTLED_COARSE_NS = 3_000_000_000  # some file systems count in whole seconds, or in two

@@ -30,6 +30,11 @@ def stated_length_s(video: OpenVideo) -> float | None:
     """Return the length in seconds that the headers state; None if it is missing or hard to believe."""
     if video.container.format.name == _GUESSES and video.container.size <= _SMALL_FILE_BYTES:
         return None
+    stream = video.stream
+    if video.is_mp4 and stream.codec_context.has_b_frames and stream.average_rate != stream.base_rate:
+        return (
+            None  # MP4 adds up how long frames are decoded: of reordered ones of uneven length that is less
+        )
     stated_s = _stream_length_s(video)
     return stated_s if 0 < stated_s <= _LONGEST_BELIEVED_S else None
 
@@ -47,15 +52,17 @@ def length_s(video: OpenVideo) -> float:
     reader = PacketReader(video)
     if hint_s and video.container.size > _SMALL_FILE_BYTES:
         reader.seek(hint_s)
-    rate = video.stream.average_rate or video.stream.guessed_rate or 25
-    step_s = 1 / float(rate)
+    stream = video.stream
+    step_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
     tick_s = float(reader.time_base)
+    # Packets of reordered frames state how long they are decoded: the last is taken to be a short one.
+    last_s = 1 / float(stream.base_rate) if stream.codec_context.has_b_frames and stream.base_rate else None
     stop_s, untimed = 0.0, 0
     for packet in reader:
         if packet.pts is None:
             untimed += 1
         else:
-            after_s = packet.duration * tick_s if packet.duration else step_s
+            after_s = last_s or (packet.duration * tick_s if packet.duration else step_s)
             stop_s = max(stop_s, reader.seconds(packet.pts) + after_s)
     found_s = stop_s or hint_s or untimed * step_s  # a bare stream of H.264 or HEVC has no times
     if not found_s:

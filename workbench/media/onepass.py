@@ -40,9 +40,9 @@ def decode_fast(video: "OpenVideo", times_s: np.ndarray) -> Iterator[Shown]:
     Raises:
         StrangeFileError: If the answer would not be sure to be exact.
     """
-    if shows_by_dts(video):
-        raise StrangeFileError("the file does not say when reordered frames are shown")
     reader = PacketReader(video)
+    if shows_by_dts(video, reader):
+        raise StrangeFileError("the file does not say when reordered frames are shown")
     wanted = reader.wanted_ticks(times_s)
     places: dict[int, list[int]] = {}
     for place, tick in enumerate(wanted):

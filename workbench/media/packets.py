@@ -37,6 +37,9 @@ class PacketReader:
         self.time_base: Fraction = video.stream.time_base or Fraction(1, 1000)
         self.start_tick: int = min(ticks, default=0)
         self.first_pts = self._peeked[0].pts if self._peeked else None
+        self.shows_as_it_decodes = len(ticks) > 1 and all(
+            packet.pts is not None and packet.pts == packet.dts for packet in self._peeked
+        )
         self.note = ""
 
     def __iter__(self) -> Iterator["Packet"]:
@@ -44,7 +47,7 @@ class PacketReader:
 
     def wanted_ticks(self, times_s: np.ndarray) -> list[int]:
         """Translate seconds from the start into time stamps, exactly."""
-        clipped = np.clip(times_s, -_FOREVER_S, _FOREVER_S)
+        clipped = np.clip(times_s, 0.0, _FOREVER_S)  # before the first frame it is the first
         return [
             self.start_tick + math.floor((Fraction(float(time)) + _HALF_MICROSECOND) / self.time_base)
             for time in clipped
@@ -81,9 +84,13 @@ def _all_packets(video: "OpenVideo") -> Iterator["Packet"]:
         return
 
 
-def shows_by_dts(video: "OpenVideo") -> bool:
-    """Tell whether presentation times cannot be trusted: AVI has none, and frames are reordered."""
-    return video.container.format.name == "avi" and bool(video.stream.codec_context.has_b_frames)
+def shows_by_dts(video: "OpenVideo", packets: PacketReader) -> bool:
+    """Tell whether presentation times cannot be trusted, and frames are reordered.
+
+    AVI has none. Other containers that were filled from one by copying have decoding times in their place.
+    """
+    reordered = bool(video.stream.codec_context.has_b_frames)
+    return reordered and (video.container.format.name == "avi" or packets.shows_as_it_decodes)
 
 
 class StrangeFileError(Exception):
@@ -118,7 +125,7 @@ class FrameReader:
         self._decoder = video.decoder
         self._packets = packets
         self._patient = patient
-        self._by_dts = by_dts or shows_by_dts(video)
+        self._by_dts = by_dts or shows_by_dts(video, packets)
         rate = video.stream.average_rate or video.stream.guessed_rate or Fraction(25)
         self._step = max(1, round(1 / (rate * packets.time_base)))
         # The smallest between decoding times: the stated rate of an AVI may be that of half frames.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -152,11 +152,14 @@ def _find_by_pattern(pattern: str) -> Found:
     base = Path(pattern)
     while glob.has_magic(str(base)):
         base = base.parent
-    found = Found()
+    found, seen = Found(), set[tuple[Path, str]]()
+    real = cache(Path.resolve)
     for name in natsorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207 takes absolute patterns
         path = Path(name)
-        if path.is_dir():
+        place = (real(path.parent), path.name)
+        if path.is_dir() or place in seen:  # a link may lead round in a circle
             continue
+        seen.add(place)
         if path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS or is_shard(path):
             found.files.append(Wanted(path, safe_text(path.relative_to(base).as_posix())))
         else:

@@ -88,6 +88,7 @@ class _Reading:
         self._length = length
         self._source: Iterator[Packet] = iter(())
         self._held = [self._enter(first)]
+        self._held_bytes = 0
 
     def stretches(self, ticks: Sequence[int]) -> Iterator[Stretch]:
         """Read on until the frames of these moments have been read."""
@@ -129,7 +130,8 @@ class _Reading:
         for place, packet in enumerate(self._held_and_more()):
             if goal.passed_by(packet):
                 break
-            if not end and place and packet.is_keyframe and stamp(packet) >= due and self._is_entry(packet):
+            is_due = stamp(packet) >= due or self._held_bytes > _MOST_HELD_BYTES // 2
+            if not end and place and packet.is_keyframe and is_due and self._is_entry(packet):
                 end, horizon = place, _Horizon(stamp(packet))
             if end and horizon.passed_by(packet):
                 if max(map(stamp, self._held[:end])) < min(map(stamp, self._held[end:])):
@@ -139,12 +141,14 @@ class _Reading:
 
     def _held_and_more(self) -> "Iterator[Packet]":
         """Yield the packets that were read already, then further ones, which are held from then on."""
-        held_bytes = sum(packet.size for packet in self._held)
-        yield from list(self._held)
+        self._held_bytes = 0
+        for packet in list(self._held):
+            self._held_bytes += packet.size
+            yield packet
         for packet in self._source:
             self._held.append(packet)
-            held_bytes += packet.size
-            if held_bytes > _MOST_HELD_BYTES:
+            self._held_bytes += packet.size
+            if self._held_bytes > _MOST_HELD_BYTES:
                 raise StrangeFileError("key frames are too far apart to keep what lies between")
             yield packet
 

@@ -8,6 +8,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import tarfile
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -37,6 +38,8 @@ _KINDS = {
     tarfile.FIFOTYPE: "a pipe",
 }
 
+_DRIVE = re.compile(r"[A-Za-z]:")  # of Windows: a path from its root on
+
 
 @dataclass(frozen=True)
 class ShardProblem:
@@ -63,7 +66,7 @@ def checked_members(
     """Walk an archive, and let only those members through that may be read.
 
     Args:
-        path: A tar archive, plain or packed with gzip, bzip2 or xz.
+        path: A tar archive, plain or packed with gzip, bzip2 or xz. Hidden members are passed over.
         max_bytes: Longest member; None is any that lies wholly in the file.
 
     Yields:
@@ -81,7 +84,7 @@ def checked_members(
         try:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # ty: ignore[missing-attribute]  (it would keep every header)
-                if info.isdir():
+                if info.isdir() or _is_hidden(info.name):
                     continue
                 last, count = shortened(safe_text(info.name), 200), count + 1
                 if count > MAX_MEMBERS:
@@ -167,13 +170,18 @@ def _opened(path: Path, shard: str) -> Generator[tuple[tarfile.TarFile, _Metered
                 yield tar, stream
 
 
+def _is_hidden(name: str) -> bool:
+    """Whether a member is hidden as files of folders are, such as the ``._x.jpg`` that macOS adds."""
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
+
+
 def _why_not(info: tarfile.TarInfo, limit: int) -> str:
     """Say why a member is not read; "" when it may be."""
     if not info.isreg() or info.issparse():
         kind = "a sparse file" if info.issparse() else _KINDS.get(info.type, "no regular file")
         return f"it is {kind}; only regular files are read"
     name = PurePosixPath(info.name)
-    outside = name.is_absolute() or ".." in name.parts or "\\" in info.name or ":" in info.name.split("/")[0]
+    outside = name.is_absolute() or ".." in name.parts or "\\" in info.name or bool(_DRIVE.match(info.name))
     if outside or not name.name or "\0" in info.name:
         return "its name leaves the folder"
     if not 0 <= info.size <= limit:

@@ -21,6 +21,7 @@ IMAGE_ENDINGS = frozenset(
     f".{ending}" for ending in ("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff")
 )
 SHARD_ENDING = ".tar"
+_DEEPEST = 200  # folders within each other
 _LISTED_ENDINGS = VIDEO_ENDINGS | IMAGE_ENDINGS | {SHARD_ENDING}
 _natural = natsort_keygen()
 
@@ -83,8 +84,14 @@ def walk_folder(folder: Path, *, recursive: bool = True) -> Found:
     return found
 
 
-def _walk(folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool) -> Iterator[Path]:
+def _walk(
+    folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool, depth: int = 0
+) -> Iterator[Path]:
     """Yield the media files below a folder; note everything else in `found`."""
+    if depth > _DEEPEST:
+        reason = f"It lies more than {_DEEPEST} folders deep, and is not read."
+        found.broken.append(SourceError(safe_text(str(folder)), reason))
+        return
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: _natural(entry.name))
     except OSError as error:
@@ -96,20 +103,22 @@ def _walk(folder: Path, found: Found, seen: set[tuple[int, int]], *, recursive: 
         if entry.name.startswith("."):
             found.ignored += 1
         elif _is_folder(entry):
-            yield from _walk_inside(path, found, seen, recursive=recursive)
+            yield from _walk_inside(path, found, seen, recursive=recursive, depth=depth + 1)
         elif path.suffix.lower() in _LISTED_ENDINGS:
             yield path
         else:
             found.ignored += 1
 
 
-def _walk_inside(path: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool) -> Iterator[Path]:
+def _walk_inside(
+    path: Path, found: Found, seen: set[tuple[int, int]], *, recursive: bool, depth: int
+) -> Iterator[Path]:
     """Go into a folder inside, unless it was visited, and complain if it only looks like a file."""
     identity = _identity(path)
     media_inside = False
     if recursive and identity not in seen:
         seen.add(identity)
-        for inner in _walk(path, found, seen, recursive=recursive):
+        for inner in _walk(path, found, seen, recursive=recursive, depth=depth):
             media_inside = True
             yield inner
     if not media_inside and path.suffix.lower() in VIDEO_ENDINGS | IMAGE_ENDINGS:

@@ -174,7 +174,7 @@ class SpriteCLIP(VideoTextEmbeddingModel):
             frames: RGB uint8 (T, H, W, 3), any T from 1.
 
         Returns:
-            uint8 (8, h, w, 3) on the CPU; h x w is one of five sizes of equal area.
+            uint8 (8, h, w, 3) on the CPU; h x w is one of three sizes of equal area.
         """
         return to_network_input(as_rgb_frames(frames))
 

@@ -7,11 +7,12 @@ ratio, so that a small sprite in a wide clip keeps its pixels.
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from models.encoders.resampling import shared_tensor
 
 __all__ = ["INPUT_SIZES", "NUM_FRAMES", "PREPROCESSING", "frame_choice", "input_size", "to_network_input"]
 
@@ -65,10 +66,7 @@ def to_network_input(frames: np.ndarray, size: tuple[int, int] | None = None) ->
     wanted, places = np.unique(frame_choice(len(frames)), return_inverse=True)
     size = size or input_size(*frames.shape[1:3])
     chosen = np.ascontiguousarray(frames[wanted] if len(wanted) < len(frames) else frames)
-    with warnings.catch_warnings():
-        # frames of a decoder may be read-only; nothing here writes to them
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        pixels = torch.from_numpy(chosen)
+    pixels = shared_tensor(chosen)
     if tuple(pixels.shape[1:3]) != size:
         view = pixels.permute(0, 3, 1, 2)
         pixels = functional.interpolate(view, size, mode="bilinear", antialias=True).permute(0, 2, 3, 1)

@@ -178,3 +178,21 @@ def test_embed__stop_is_heard_between_windows(film):
         if thread.name.startswith("workbench-prepare"):
             thread.join(60)
     assert model.calls == 2
+
+
+def test_film_pass__lets_go_of_an_error_with_its_last_unit():
+    class BrokenError(Exception):
+        pass
+
+    def decode():
+        raise BrokenError
+        yield
+
+    film = FilmPass(range(3), decode)
+    units = [film.unit(2), film.unit(2)]
+    for unit in units:
+        with film.turn(unit.number):
+            for _ in unit:
+                with pytest.raises(BrokenError):
+                    film.frames()
+    assert film._problem is None

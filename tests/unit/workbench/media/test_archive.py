@@ -15,6 +15,7 @@ from workbench.errors import SourceNotFoundError, UnsupportedMediaError
 from workbench.media.files import media_file
 from workbench.media.headers import content_id, read_clip
 from workbench.media.preview import browser_clip
+from workbench.media.samples import sample_clips
 from workbench.media.sources import load_clips
 
 
@@ -161,3 +162,16 @@ def test_media_file__nothing_there(shard: Path, tmp_path: Path) -> None:
         media_file(tmp_path / "none.png")
     with pytest.raises(UnsupportedMediaError, match="empty"):
         media_file(write_shard(tmp_path / "e.tar", {"a.png": b""}) / "a.png")
+
+
+def test_load_clips__hidden_members_are_passed_over_and_colons_are_names(tmp_path):
+    content = sample_clips()[0].path.read_bytes()
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        for name in ("a.mp4", "._a.mp4", ".hid/b.mp4", "12:30.mp4", "C:/evil.mp4"):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    clips = load_clips(tmp_path / "s.tar")
+    assert sorted(clips.keys) == ["12:30", "a"]
+    assert [error.path.rpartition("/")[2] for error in clips.errors] == ["evil.mp4"]
+    assert clips["12:30"].frames(1).data.shape[0] == 1

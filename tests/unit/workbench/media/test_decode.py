@@ -31,6 +31,7 @@ from workbench.media.decode import (
     sample_frames,
     sample_rates,
 )
+from workbench.media.encode import write_video
 from workbench.media.pixels import PictureMaker
 
 
@@ -373,3 +374,68 @@ def test_frames_at__films_joined_into_one_file(tmp_path: Path) -> None:
 def test_decode__what_is_no_number_is_refused(tmp_path: Path, call, error) -> None:
     with pytest.raises(error):
         call(write_ramp(tmp_path / "a.mp4"))
+
+
+def remuxed(source: Path, target: Path) -> Path:
+    """Copy the packets of an AVI elsewhere, as `ffmpeg -c copy` does: decoding times stand for both."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.pts = packet.dts
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_at__an_avi_that_was_copied_into_mp4_is_shown_in_order(tmp_path: Path, codec: str) -> None:
+    options = {"qscale": "2"} if codec == "mpeg4" else {}
+    avi = write_ramp(tmp_path / "a.avi", codec=codec, b_frames=2, gop=30, options=options)
+    copy = remuxed(avi, tmp_path / "a.mp4")
+    times = [0.05 + i / 10 for i in range(28)]
+    assert ramp_numbers(frames_at(copy, times).data) == ramp_numbers(frames_at(avi, times).data)
+    assert ramp_numbers(frames_at(copy, [1.55]).data) == ramp_numbers(frames_at(avi, [1.55]).data)
+    assert (np.diff(ramp_numbers(frames_at(copy, times).data)) >= 0).all()
+
+
+@pytest.mark.parametrize("start_s", [0.55, 1.55, 2.05])
+def test_pictures_between__of_an_avi_are_those_of_that_time(tmp_path: Path, monkeypatch, start_s) -> None:
+    avi = write_ramp(tmp_path / "a.avi", b_frames=2, gop=5)
+    whole = dict(pictures_between(avi, 0.0, 3.0, max_side=32))
+    monkeypatch.setattr("workbench.media.decode._SEEK_FROM_S", 0.5)
+    got = list(pictures_between(avi, start_s, start_s + 0.5, max_side=32))
+    assert len(got) > 3
+    for time_s, picture in got[1:]:
+        np.testing.assert_array_equal(picture, whole[time_s])
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_length__of_uneven_reordered_frames_reaches_the_last(tmp_path: Path, b_frames: int) -> None:
+    times = [i / 10 for i in range(20)] + [8.0, 20.0, 20.1]
+    path = write_ramp(tmp_path / "a.mp4", num_frames=23, times_s=times, b_frames=b_frames)
+    assert probe(path).duration_s == pytest.approx(20.1, abs=0.2)
+    assert sample_frames(path, 4).times_s.max() > 7
+
+
+def test_write_video__uneven_times_have_their_length(tmp_path: Path) -> None:
+    frames = np.stack([np.full((48, 64, 3), 8 * i, np.uint8) for i in range(10)])
+    path = write_video(tmp_path / "a.mp4", frames, 10, times_s=[*(i / 10 for i in range(8)), 12.0, 30.0])
+    with av.open(str(path)) as opened:
+        stream = opened.streams.video[0]
+        assert float(stream.duration * stream.time_base) >= 30.0
+
+
+def test_frames_at__before_the_start_is_the_first_in_a_long_film_too(tmp_path: Path, monkeypatch) -> None:
+    path = write_ramp(tmp_path / "a.mp4", b_frames=2, start_s=0.5)
+    monkeypatch.setattr("workbench.media.onepass.WHOLE_FILE_BYTES", 1000)
+    assert ramp_numbers(frames_at(path, [-5.0, -0.05, 0.0, 1.05]).data) == [0, 0, 0, 10]
+
+
+def test_frames_at__dense_pictures_of_many_bytes_keep_the_fast_way(tmp_path: Path, monkeypatch) -> None:
+    path = write_ramp(tmp_path / "a.mov", codec="mjpeg", pixel_format="yuvj420p")
+    monkeypatch.setattr("workbench.media.onepass.WHOLE_FILE_BYTES", 1000)
+    monkeypatch.setattr("workbench.media.stretches._MOST_HELD_BYTES", path.stat().st_size // 3)
+    monkeypatch.setattr("workbench.media.spans.decode_from_start", lambda *_: pytest.fail("from the start"))
+    times = [i / 10 + 0.05 for i in range(30)]
+    assert ramp_numbers(frames_at(path, times).data) == list(range(30))

@@ -118,3 +118,11 @@ def test_entry_kind__h264() -> None:
     assert entry_kind("h264", b"\x00\x00\x00\x02\x65\x88", avcc) is Entry.CLEAN
     assert entry_kind("h264", b"", avcc) is Entry.UNUSABLE
     assert entry_kind("hevc", b"", None) is Entry.AFTER_FLUSH
+
+
+def test_bytes_cache__a_value_that_is_made_twice_counts_once() -> None:
+    cache = BytesCache(100, len)
+    cache._store("a", b"x" * 40)
+    cache._store("a", b"y" * 40)
+    assert cache._bytes == 40
+    assert cache.get("a", lambda: b"") == b"y" * 40

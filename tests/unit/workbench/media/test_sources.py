@@ -11,6 +11,7 @@ from PIL import Image
 from workbench.errors import InvalidParameterError, UnsupportedMediaError
 from workbench.media.clips import ClipSet
 from workbench.media.headers import content_id, read_clip
+from workbench.media.samples import sample_clips
 from workbench.media.sources import load_clips
 
 HOSTILE = "<img src=x onerror=alert(1)>.mp4"
@@ -222,3 +223,37 @@ def test_clip_set__add_reports_this_source_alone(folder: Path, tmp_path: Path) -
     assert len(clips) == 4
     assert len(clips.errors) == 5
     assert isinstance(clips, ClipSet)
+
+
+def test_load_clips__several_captions_of_one_clip_are_several_clips(tmp_path):
+    clip = sample_clips()[0].path
+    (tmp_path / "m.csv").write_text(
+        "path,caption,key\n"
+        + "".join(f"{clip},{text}\n" for text in ("a red car,q1", "a vehicle,q2", "a red car,q3"))
+    )
+    clips = load_clips(tmp_path / "m.csv")
+    assert {one.key: one.caption for one in clips} == {"q1": "a red car", "q2": "a vehicle"}
+    again = load_clips([clip, tmp_path / "m.csv"])
+    assert len(again) == 1
+
+
+def test_load_clips__a_pattern_does_not_run_round_in_circles(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (tmp_path / "in" / f"{number}.mp4").write_bytes(sample_clips()[number].path.read_bytes())
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    clips = load_clips(f"{tmp_path}/in/**/*.mp4")
+    assert (len(clips), len(clips.errors)) == (3, 1)
+    assert "0 already present" in clips.outcomes.text or "present" not in clips.outcomes.text
+
+
+def test_load_clips__folders_without_end_do_not_lose_the_rest(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(sample_clips()[0].path.read_bytes())
+    deep = tmp_path
+    for _ in range(260):
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    clips = load_clips(tmp_path)
+    assert len(clips) == 1
+    assert "folders deep" in clips.errors[0].reason
