@@ -4,12 +4,14 @@
 
 CLIP ViT-L/14 with random weights over 720p H.264 clips that are made here. The busy share is the pace of a
 whole run, from files to vectors, over the pace of the model alone on pictures that are already in memory.
-Decoding is measured by itself too, with and without the card's decoders, and their pixels are compared.
+The card's decoders take part unless EMBEDDING_WORKBENCH_HARDWARE_DECODING is 0; decoding is measured by itself
+too, with and without them, and their pixels are compared.
 Exit code 1 when the share is below 0.90 in float32, a vector's cosine to the CPU's is below 0.999, or a pixel
 differs.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -39,6 +41,9 @@ def main() -> int:
     options = parser.parse_args()
     import torch
 
+    from workbench.media.hardware import HARDWARE_DECODING
+
+    os.environ.setdefault(HARDWARE_DECODING, "1")
     if not torch.cuda.is_available():
         print("There is no CUDA device here: not measured.")
         return 0
