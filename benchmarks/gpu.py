@@ -4,8 +4,8 @@
 
 CLIP ViT-L/14 with random weights over 720p H.264 clips that are made here. The busy share is the pace of a
 whole run, from files to vectors, over the pace of the model alone on pictures that are already in memory.
-The card's decoders take part unless EMBEDDING_WORKBENCH_HARDWARE_DECODING is 0; decoding is measured by itself
-too, with and without them, and their pixels are compared.
+The card's decoders take part unless EMBEDDING_WORKBENCH_HARDWARE_DECODING is 0; decoding is measured by
+itself too, with and without them, and their pixels are compared.
 Exit code 1 when the share is below 0.90 in float32, a vector's cosine to the CPU's is below 0.999, or a pixel
 differs.
 """

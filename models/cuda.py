@@ -5,7 +5,7 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
-__all__ = ["cuda_in_use", "join_context", "own_stream"]
+__all__ = ["cuda_in_use", "joined_context", "own_stream"]
 
 _streams: dict[str, Any] = {}
 
@@ -51,10 +51,14 @@ def own_stream(device: str) -> Generator[None]:
         yield
 
 
-def join_context(device: str) -> None:
+@contextlib.contextmanager
+def joined_context(device: str) -> Generator[None]:
     """Make torch's context on a device the current one of this thread, so that other libraries can join it.
 
     Args:
         device: A CUDA device that is in use.
     """
-    sys.modules["torch"].zeros(1, device=device)  # torch joins a thread when it first computes there
+    torch: Any = sys.modules["torch"]
+    with torch.cuda.device(device):
+        torch.zeros(1, device=device)  # torch joins a thread when it first computes there
+        yield

@@ -93,7 +93,7 @@ def run() -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
-        os._exit(code if isinstance(code, int) else FAILED)
+        os._exit(code if isinstance(code, int) else FAILED if code else 0)
     sys.exit(code)
 
 

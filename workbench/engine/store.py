@@ -84,7 +84,7 @@ def tidy_up(
         if is_new:
             store.settle(space)
     except StoreError as error:
-        _logger.warning("The vectors are kept, but new names were not noted: %s", error)
+        _logger.warning("The vectors are kept; what follows them failed, such as noting new names: %s", error)
 
 
 class MemoryStore:

@@ -125,7 +125,7 @@ class ClipSet(Sequence[Clip]):
     def __init__(self, clips: Iterable[Clip] = (), outcomes: OutcomeReport | None = None) -> None:
         self._clips: list[Clip] = []
         self._place: dict[str, int] = {}
-        self._captions: dict[tuple[Any, ...], set[str]] = {}  # of each span of a file
+        self._captions: dict[tuple[Any, ...], dict[str, int]] = {}  # of each span of a file, and where
         added, present = self._take(clips)
         self.outcomes = outcomes or OutcomeReport(added, present)
 
@@ -279,12 +279,15 @@ class ClipSet(Sequence[Clip]):
             if clip.path not in resolved:
                 resolved[clip.path] = clip.path.resolve()
             identity = (resolved[clip.path], clip.start_s, clip.stop_s)
-            captions = self._captions.setdefault(identity, set())
-            if captions and (not clip.caption or clip.caption in captions or captions == {""}):
+            captions = self._captions.setdefault(identity, {})
+            if clip.caption and list(captions) == [""]:  # it was there without one
+                place = captions[clip.caption] = captions.pop("")
+                self._clips[place] = replace(self._clips[place], caption=clip.caption)
+            if captions and (not clip.caption or clip.caption in captions):
                 present.append(safe_text(str(clip.path)))
                 continue
             key = self._free_key(clip)
-            captions.add(clip.caption)
+            captions[clip.caption] = len(self._clips)
             self._place[key] = len(self._clips)
             self._clips.append(clip if key == clip.key else replace(clip, key=key))
             added.append(key)

@@ -6,8 +6,7 @@ open a text as a terminal recording, or a playlist that names other files and ad
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +19,8 @@ from workbench.errors import ClipDecodeError, MediaError, UnsupportedMediaError
 from workbench.media.files import MAX_PIXELS, MediaFile, media_file
 from workbench.media.names import display_name
 from workbench.media.orientation import may_be_turned
-from workbench.media.pixels import display_matrix
+from workbench.media.packets import PacketReader
+from workbench.media.pixels import display_matrix, is_on_card
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -59,6 +59,7 @@ class OpenVideo:
     stream: "VideoStream"
     decoder: Any
     threads: int
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def codec(self) -> str:
@@ -71,23 +72,22 @@ class OpenVideo:
         """Whether it is MP4, MOV or one of their kin."""
         return self.container.format.name == _MP4
 
-    @cached_property
+    @property
     def stated_matrix(self) -> tuple[int, ...] | None:
         """The display matrix that the container states; one frame is decoded where headers hint at one."""
-        if may_be_turned(self.path):
-            with suppress(MediaError), open_video(self.path, threads=1) as again:
-                for packet in again.container.demux(again.stream):
-                    for frame in again.stream.codec_context.decode(packet):
-                        return display_matrix(frame)
-        return None
+        if "matrix" not in self._known:
+            self._known["matrix"] = _stated_matrix(self.path)
+        return self._known["matrix"]
 
     def matrix_of(self, frame: "VideoFrame") -> tuple[int, ...] | None:
-        """The display matrix of a frame. Only the stream's own decoder adds what the container states.
+        """The display matrix of a frame; only the stream's own decoder adds what the container states.
 
         Args:
             frame: What any decoder made of packets of this video.
         """
-        return display_matrix(frame) or self.stated_matrix
+        matrix = display_matrix(frame)
+        is_of_other = self.decoder is not self.stream.codec_context or is_on_card(frame)
+        return self.stated_matrix if matrix is None and is_of_other else matrix
 
 
 def default_threads() -> int:
@@ -129,6 +129,18 @@ def open_video(path: Path, threads: int | None = None, *, brief: bool = False) -
         raise
     except (av.error.FFmpegError, OSError, EOFError) as error:
         raise _translated(error, name, file) from error
+
+
+def _stated_matrix(path: Path) -> tuple[int, ...] | None:
+    """Decode the first frame that can be, with the stream's own decoder, for its display matrix."""
+    with suppress(MediaError, OSError):
+        if may_be_turned(path):
+            with open_video(path, threads=1) as video:
+                for packet in PacketReader(video):
+                    with suppress(av.error.FFmpegError):  # damaged: the next one will do
+                        for frame in video.stream.codec_context.decode(packet):
+                            return display_matrix(frame)
+    return None
 
 
 def _opened(file: MediaFile, *, brief: bool) -> "InputContainer":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from workbench.media.container import open_video
 from workbench.media.hardware import card_decoder
-from workbench.media.packets import StrangeFileError
+from workbench.media.packets import OtherSizeError
 from workbench.media.runs import Feeder, Run
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def _in_turn(feeder: Feeder, runs: Iterable[Run]) -> "Iterator[_Decoded]":
 
 
 def _of_card(decoded: "Iterator[_Decoded]", video: "OpenVideo") -> "Iterator[_Decoded]":
-    """Refuse frames that show more than they should: of those on a card FFmpeg crops two sides only."""
+    """Refuse frames that show more than they should."""
     context = video.stream.codec_context
     for frame, ticks in decoded:
         if (frame.width, frame.height) != (context.width, context.height):
-            raise StrangeFileError("frames are not of the size that was stated")
+            raise OtherSizeError
         yield frame, ticks
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from models.cuda import cuda_in_use, join_context
+from models.cuda import cuda_in_use, joined_context
+from workbench.media.packets import OtherSizeError
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
@@ -64,10 +65,16 @@ class CardDecoders:
             return
         try:
             decoder = self._idle_one(settings) or self._opened(settings)
+            if decoder is not None:
+                decoder.reorder_depth = video.stream.codec_context.reorder_depth  # else early frames are lost
             try:
                 yield decoder
             except GeneratorExit:  # all that was wanted has come out
                 self._take_back(settings, decoder)
+                raise
+            except OtherSizeError:
+                with self._lock:
+                    self._refused.add(settings)
                 raise
             self._take_back(settings, decoder)  # not after an error
         finally:
@@ -100,8 +107,8 @@ class CardDecoders:
 
         codec, extradata, *_ = settings
         try:
-            join_context(self._device)
-            decoder: Any = av.CodecContext.create(codec, "r", hwaccel=_accelerator())
+            with joined_context(self._device):
+                decoder: Any = av.CodecContext.create(codec, "r", hwaccel=_accelerator())
         except (av.error.FFmpegError, OSError, NotImplementedError, ValueError, RuntimeError) as error:
             self._works = False  # FFmpeg without CUDA, a driver without its video library, no memory left
             _logger.warning("The video decoders of %s do not take part: %s", self._device, error)

@@ -30,11 +30,9 @@ def stated_length_s(video: OpenVideo) -> float | None:
     """Return the length in seconds that the headers state; None if it is missing or hard to believe."""
     if video.container.format.name == _GUESSES and video.container.size <= _SMALL_FILE_BYTES:
         return None
-    stream = video.stream
-    if video.is_mp4 and stream.codec_context.has_b_frames and stream.average_rate != stream.base_rate:
-        return (
-            None  # MP4 adds up how long frames are decoded: of reordered ones of uneven length that is less
-        )
+    # MP4 adds up how long frames are decoded; of reordered ones that are shown unevenly long that is less.
+    if video.is_mp4 and video.stream.codec_context.has_b_frames and _is_uneven(video):
+        return None
     stated_s = _stream_length_s(video)
     return stated_s if 0 < stated_s <= _LONGEST_BELIEVED_S else None
 
@@ -55,19 +53,28 @@ def length_s(video: OpenVideo) -> float:
     stream = video.stream
     step_s = 1 / float(stream.average_rate or stream.guessed_rate or 25)
     tick_s = float(reader.time_base)
-    # Packets of reordered frames state how long they are decoded: the last is taken to be a short one.
-    last_s = 1 / float(stream.base_rate) if stream.codec_context.has_b_frames and stream.base_rate else None
+    # In MP4 packets of reordered frames state how long they are decoded: the last is taken to be a short one.
+    decoding = video.is_mp4 and stream.codec_context.has_b_frames
+    last_s = 1 / float(stream.base_rate) if decoding and stream.base_rate else None
     stop_s, untimed = 0.0, 0
     for packet in reader:
         if packet.pts is None:
             untimed += 1
-        else:
+        elif not packet.is_discard:
             after_s = last_s or (packet.duration * tick_s if packet.duration else step_s)
             stop_s = max(stop_s, reader.seconds(packet.pts) + after_s)
     found_s = stop_s or hint_s or untimed * step_s  # a bare stream of H.264 or HEVC has no times
     if not found_s:
         raise ClipDecodeError("No pictures: the file holds no packet of its video stream.")
     return found_s
+
+
+def _is_uneven(video: OpenVideo) -> bool:
+    """Whether frames follow each other at more than one distance, the rounding of time stamps aside."""
+    stream = video.stream
+    if not stream.average_rate or not stream.base_rate:
+        return False
+    return abs(1 / stream.average_rate - 1 / stream.base_rate) > (stream.time_base or 0)
 
 
 def _stream_length_s(video: OpenVideo) -> float:

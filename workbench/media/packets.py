@@ -104,6 +104,10 @@ def stamp(timed: "Packet | VideoFrame") -> int:
     return timed.pts
 
 
+class OtherSizeError(StrangeFileError):
+    """Frames of a card are not of the size that the file states: FFmpeg crops two of their sides only."""
+
+
 class TimesRunBackError(Exception):
     """Presentation times are not in the order in which frames are shown, as in some AVI files."""
 

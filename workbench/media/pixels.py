@@ -69,6 +69,11 @@ class PictureMaker:
         return fit[0], fit[1]
 
 
+def is_on_card(frame: "VideoFrame") -> bool:
+    """Whether a frame lies in the memory of an accelerator, where one decoded it."""
+    return frame.sw_format is not None
+
+
 def display_matrix(frame: "VideoFrame") -> tuple[int, ...] | None:
     """Return the display matrix that travels with a frame, or None."""
     side_data: Any = frame.side_data

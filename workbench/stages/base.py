@@ -105,7 +105,8 @@ class ProcessingStage(ABC, Generic[In, Out]):
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Find a stage that does nothing when it is made."""
-        writes = cls.process is not ProcessingStage.process or cls.supports_batch_processing()
+        base = ProcessingStage
+        writes = cls.process is not base.process or cls.process_batch is not base.process_batch
         if not writes and not inspect.isabstract(cls):
             raise InvalidTypeError(
                 f"{cls.__name__} has neither process nor process_batch.",
@@ -201,10 +202,9 @@ class ProcessingStage(ABC, Generic[In, Out]):
         """How many tasks an executor hands over at once."""
         return 1 if self._own_batch_size else max(int(self.batch_size), 1)
 
-    @classmethod
-    def supports_batch_processing(cls) -> bool:
+    def supports_batch_processing(self) -> bool:
         """Whether ``process_batch`` was written for this stage."""
-        return cls.process_batch is not ProcessingStage.process_batch
+        return type(self).process_batch is not ProcessingStage.process_batch
 
     def with_(self, **changes: Any) -> "ProcessingStage[In, Out]":
         """Make a copy with other settings; this stage stays as it is.

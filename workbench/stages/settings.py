@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -62,8 +63,11 @@ def _named(value: Any) -> str:
     if is_model(value):
         space = EmbeddingSpace.of(value)
         return f"{space.model_id} {space.revision}".strip()
-    if isinstance(value, FunctionType):
-        return f"{value.__qualname__} {_digest(repr(_made_of(value)).encode())}"
+    if isinstance(value, partial):
+        return f"{_named(value.func)} {_digest(repr((_plain(value.args), _plain(value.keywords))).encode())}"
+    function = getattr(value, "__func__", value)  # of a method
+    if isinstance(function, FunctionType):
+        return f"{function.__qualname__} {_digest(repr(_made_of(function)).encode())}"
     path = value if isinstance(value, Path) else getattr(value, "path", None)
     return str(path) if isinstance(path, str | Path) else type(value).__qualname__
 
@@ -85,6 +89,7 @@ def _held(cell: CellType, outer: tuple[FunctionType, ...]) -> Any:
         held = cell.cell_contents
     except ValueError:  # it is not filled yet
         return None
+    held = getattr(held, "__func__", held)
     if isinstance(held, FunctionType):
         return held.__qualname__ if held in outer else _made_of(held, outer)  # it may call itself
     return None if isinstance(held, list | dict | set) else _plain(held)

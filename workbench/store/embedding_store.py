@@ -123,7 +123,8 @@ class EmbeddingStore(StoredVectors):
     def prune(self, *, space: EmbeddingSpace | str | None = None, dry_run: bool = False) -> "pd.DataFrame":
         """Drop the vectors of files that are gone, or that hold something else by now.
 
-        Files on a disk that is not there now count as gone; look with ``dry_run`` first.
+        A vector of whose content a copy is there stays, under the path of the copy. Files on a disk that is
+        not there now count as gone; look with ``dry_run`` first.
 
         Args:
             space: Which embedding space; None is the only one.
@@ -136,12 +137,14 @@ class EmbeddingStore(StoredVectors):
             StoreError: If the store cannot be read or written.
         """
         chosen = choose_space(self.spaces(), space)
-        stale = stale_rows(self.snapshot(chosen).facts(["id", "key", "path", "copies"]))
-        if len(stale) and not dry_run:
+        snapshot = self.snapshot(chosen)
+        stale, moved = stale_rows(snapshot.facts(["id", "key", "path", "caption", "copies"]))
+        if not dry_run and (len(stale) or moved):
             with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
-                table = self._table(chosen)
-                if table is not None:
-                    table.drop(stale["id"].tolist())
+                table = self._table_for(chosen, snapshot.vectors.shape[1])
+                table.drop(stale["id"].tolist())
+                if moved:
+                    table.write(with_names(table.rows_of(list(moved)), moved))
         return stale
 
     def search(

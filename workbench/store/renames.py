@@ -4,6 +4,7 @@ A row is known by its content, so one vector stands for all files that hold it. 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from workbench.media.clips import Clip
     from workbench.store.snapshot import Snapshot
 
-__all__ = ["Names", "copies_of", "outdated", "with_names"]
+__all__ = ["Names", "content_at", "content_part", "copies_of", "merged", "outdated", "with_names"]
+
+_CONTENT = re.compile(r"([0-9a-f]{32})(?:@|$)")  # ids of clips that are known by their content
 
 
 class Names(NamedTuple):
@@ -67,15 +70,18 @@ def outdated(snapshot: "Snapshot", clips: "Iterable[Clip]") -> dict[str, Names]:
         What is to be written, by id.
     """
     by_id: dict[str, list[Clip]] = {}
+    holds: dict[str, str] = {}  # what each file was seen to hold
     for clip in clips:
-        by_id.setdefault(stored_id(clip), []).append(clip)
+        name = stored_id(clip)
+        by_id.setdefault(name, []).append(clip)
+        holds[storable_path(clip.path)] = content_part(name)
     places = snapshot.places_of(list(by_id))
     stored = [name for name, place in zip(by_id, places, strict=True) if place >= 0]
     rows = snapshot.rows.select(list(Names._fields)).take(places[places >= 0]).to_pylist()
     found = {}
     for name, row in zip(stored, rows, strict=True):
         before = Names(**row)
-        now = _names_now(before, by_id[name])
+        now = _names_now(before, by_id[name], holds, name)
         if now != before:
             found[name] = now
     return found
@@ -91,17 +97,63 @@ def with_names(rows: "pa.Table", names: dict[str, Names]) -> "pa.Table":
     import pyarrow as pa
 
     given = [names[name] for name in rows["id"].to_pylist()]
+    if not given:
+        return rows
     for field, values in zip(Names._fields, zip(*given, strict=True), strict=True):
         place = rows.column_names.index(field)
         rows = rows.set_column(place, rows.schema.field(field), pa.array(values, pa.string()))
     return rows
 
 
-def _names_now(before: Names, clips: "Sequence[Clip]") -> Names:
-    """What a row shall say, of which these clips were seen just now."""
+def content_at(path: str) -> str:
+    """The content id of a file, or of a member of an archive; "" when it is gone."""
+    from workbench.media.headers import content_id
+
+    try:
+        return content_id(Path(path))
+    except (MediaError, OSError):
+        return ""
+
+
+def content_part(name: str) -> str:
+    """The content id that a row is known by; "" for a row that is known by something else.
+
+    Example:
+        >>> content_part("0123456789abcdef0123456789abcdef@0-1000"), content_part("by hand")
+        ('0123456789abcdef0123456789abcdef', '')
+    """
+    found = _CONTENT.match(name)
+    return found[1] if found else ""
+
+
+def merged(rows: "pa.Table", known: "pa.Table", clips: "Sequence[Clip]") -> "pa.Table":
+    """Keep what older rows say of captions and copies when rows take their place.
+
+    Args:
+        rows: The new rows.
+        known: Those that are there of the same ids; columns id, key, path, caption, copies.
+        clips: The clip of each new row.
+    """
+    before = {row.pop("id"): Names(**row) for row in known.to_pylist()}
+    new = rows.select(["id", *Names._fields]).to_pylist()
+    names = {row.pop("id"): Names(**row) for row in new}
+    for (name, its), clip in zip(names.items(), clips, strict=True):
+        if name in before:
+            names[name] = _names_now(before[name], [clip], {its.path: content_part(name)}, name)
+    return with_names(rows, names)
+
+
+def _names_now(before: Names, clips: "Sequence[Clip]", seen: dict[str, str], name: str) -> Names:
+    """What a row shall say, of which these clips were seen just now, and of files what they hold."""
+    content = content_part(name)
+
+    def holds(path: str) -> bool:
+        now = seen[path] if path in seen else content_at(path)
+        return now == content if content else bool(now)
+
     by_path = {storable_path(clip.path): clip for clip in reversed(clips)}
     known = filter(None, (before.path, *copies_of(before.copies)))
-    there = [path for path in dict.fromkeys(known) if path in by_path or _is_there(path)]
+    there = [path for path in dict.fromkeys(known) if path in by_path or holds(path)]
     there += [path for path in reversed(by_path) if path not in there]
     path, *copies = there
     clip = by_path.get(path)
@@ -112,14 +164,3 @@ def _names_now(before: Names, clips: "Sequence[Clip]") -> Names:
         caption=storable(clip.caption) if clip is not None and clip.caption else before.caption,
         copies=json.dumps(copies) if copies else "",
     )
-
-
-def _is_there(path: str) -> bool:
-    """Whether a file, or a member of an archive, is where it was."""
-    from workbench.media.files import media_file
-
-    try:
-        media_file(Path(path))
-    except (MediaError, OSError):
-        return False
-    return True

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from models.vectors import EmbeddingSpace
 from workbench.errors import EmbeddingSpaceError, InvalidParameterError
 from workbench.store.folder import check_folder, describe_space, list_spaces, write_lock
 from workbench.store.provenance import read_provenance, save_provenance
+from workbench.store.renames import merged
 from workbench.store.snapshot import drop_stale
 from workbench.store.tables import Table, lay_out, open_table, row_schema, told_plainly
 
@@ -97,7 +99,9 @@ class StoredVectors:
             return
         with self._guard, told_plainly("Writing to", self.path), write_lock(self.path):
             run = save_provenance(self.path / "runs", dict(provenance)) if provenance else ""
-            self._table_for(space, matrix.shape[1]).write(lay_out(list(ids), matrix, clips, run))
+            rows = lay_out(list(ids), matrix, clips, run)
+            merge = None if clips is None else partial(merged, clips=clips)
+            self._table_for(space, matrix.shape[1]).write(rows, merge)
 
     def put_rows(self, space: EmbeddingSpace, rows: "pa.Table") -> None:
         """Keep rows that another store gave, with everything that is known of them.

@@ -1,11 +1,11 @@
 """The one place that talks to LanceDB: one table for each embedding space."""
 
 import datetime as dt
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from workbench.media.clips import Clip
+
+    Merge: TypeAlias = Callable[[pa.Table, pa.Table], pa.Table]
 
 __all__ = [
     "Table",
@@ -75,15 +77,23 @@ class Table:
             [up_to_date(self._where(part, self._columns)).select(names) for part in parts]
         )
 
-    def write(self, rows: "pa.Table") -> None:
-        """Add rows in one commit, to a table that is migrated first; a row whose id is there is replaced."""
+    def write(self, rows: "pa.Table", merge: "Merge | None" = None) -> None:
+        """Add rows in one commit, to a table that is migrated first; a row whose id is there is replaced.
+
+        Args:
+            rows: All columns.
+            merge: Makes the rows that are written of these and of what those in their place say; None takes
+                the new ones as they are.
+        """
         later = {name: f"'{text}'" for name, text in LATER_COLUMNS.items() if name not in self._columns}
         if later:
             self._handle.add_columns(later)
         ids = rows["id"].to_pylist()
-        if self._where(ids, ["id"]).num_rows:
-            merge = self._handle.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(rows)
+        known = self._where(ids, ["id", "key", "path", *LATER_COLUMNS])
+        if known.num_rows:
+            rows = rows if merge is None else merge(rows, known)
+            writing = self._handle.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            writing.execute(rows)
         else:
             self._handle.add(rows)
         self._commits += 1

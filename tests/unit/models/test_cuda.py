@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from models import cuda
-from models.cuda import cuda_in_use, join_context, own_stream
+from models.cuda import cuda_in_use, joined_context, own_stream
 
 
 class FakeCuda:
@@ -26,6 +26,12 @@ class FakeCuda:
 
     def default_stream(self, device):
         return f"default of {device}"
+
+    @contextlib.contextmanager
+    def device(self, device):
+        self.asked.append(f"on {device}")
+        yield
+        self.asked.append(f"off {device}")
 
     @contextlib.contextmanager
     def stream(self, stream):
@@ -78,7 +84,8 @@ def test_own_stream__on_the_processor_is_nothing(torch_with):
     assert fake.asked == []
 
 
-def test_join_context__computes_a_little_there(torch_with):
+def test_joined_context__computes_a_little_on_the_device_and_stays_there_meanwhile(torch_with):
     fake = torch_with(FakeCuda())
-    join_context("cuda:1")
-    assert fake.asked == ["zeros on cuda:1"]
+    with joined_context("cuda:1"):
+        fake.asked.append("join")
+    assert fake.asked == ["on cuda:1", "zeros on cuda:1", "join", "off cuda:1"]

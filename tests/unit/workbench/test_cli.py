@@ -323,14 +323,15 @@ def test_main__an_interrupt_is_said(run, monkeypatch):
     assert (code, "Interrupted." in err) == (130, True)
 
 
-def test_run__leaves_though_a_job_is_in_the_middle_of_something(tmp_path):
-    code = (
+@pytest.mark.parametrize(("code", "expected"), [("130", 130), ("None", 0), ("'why'", 1)])
+def test_run__leaves_though_a_job_is_in_the_middle_of_something(code, expected):
+    source = (
         "import threading, time\nfrom workbench import cli\nfrom workbench.engine.job import JOB_THREAD\n"
         "threading.Thread(target=time.sleep, args=(60,), name=JOB_THREAD).start()\n"
-        "def main():\n    print('said'); raise SystemExit(130)\n"
+        f"def main():\n    print('said'); raise SystemExit({code})\n"
         "cli.main = main\ncli.run()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50
+        [sys.executable, "-c", source], capture_output=True, text=True, check=False, timeout=50
     )
-    assert (done.returncode, done.stdout) == (130, "said\n")
+    assert (done.returncode, done.stdout) == (expected, "said\n")

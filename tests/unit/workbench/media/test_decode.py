@@ -439,3 +439,15 @@ def test_frames_at__dense_pictures_of_many_bytes_keep_the_fast_way(tmp_path: Pat
     monkeypatch.setattr("workbench.media.spans.decode_from_start", lambda *_: pytest.fail("from the start"))
     times = [i / 10 + 0.05 for i in range(30)]
     assert ramp_numbers(frames_at(path, times).data) == list(range(30))
+
+
+def test_probe__a_turned_film_whose_first_packet_is_damaged(tmp_path: Path) -> None:
+    path = write_ramp(tmp_path / "a.mp4", rotation=90, gop=5)
+    whole = probe(path)
+    with av.open(str(path)) as opened:
+        first = next(packet for packet in opened.demux(video=0) if packet.size)
+        place, size = first.pos, first.size
+    content = bytearray(path.read_bytes())
+    content[place : place + size] = bytes(size)
+    path.write_bytes(content)
+    assert probe(path).rotation == whole.rotation != 0

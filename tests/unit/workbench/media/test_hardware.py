@@ -4,6 +4,7 @@ There is no card here: decoders of the processor stand in for those of one, so t
 tested. `python -m benchmarks.gpu` compares the pixels of a real one.
 """
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import av
@@ -35,7 +36,8 @@ def card(monkeypatch):
 
     monkeypatch.setenv(hardware.HARDWARE_DECODING, "1")
     monkeypatch.setattr(hardware, "cuda_in_use", lambda device: device.startswith("cuda") or None)
-    monkeypatch.setattr(hardware, "join_context", lambda device: None)
+    monkeypatch.setattr(hardware, "joined_context", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr("workbench.media.container.is_on_card", lambda frame: bool(hardware._cards))
     monkeypatch.setattr(hardware, "is_on_card", lambda decoder: True)
     monkeypatch.setattr(hardware, "_accelerator", accelerator)
     monkeypatch.setattr(hardware, "_FEWEST_PIXELS", 1)
@@ -180,7 +182,7 @@ def test_decoding_on__frames_that_show_more_than_they_should_are_decoded_anew(fi
     class Wider:
         """Decodes other, larger pictures than it is fed."""
 
-        pix_fmt = "cuda"
+        pix_fmt, reorder_depth = "cuda", 0
 
         def __init__(self):
             self._decoder = create("h264", "r")
@@ -193,9 +195,27 @@ def test_decoding_on__frames_that_show_more_than_they_should_are_decoded_anew(fi
         def flush_buffers(self):
             self._decoder.flush_buffers()
 
-    monkeypatch.setattr(CardDecoders, "_opened", lambda *_: Wider())
+    asked = []
+    monkeypatch.setattr(CardDecoders, "_opened", lambda *_: asked.append(1) or Wider())
     with decoding_on("cuda"):
-        np.testing.assert_array_equal(frames_at(film, TIMES).data, plain.data)
+        for _ in range(2):
+            np.testing.assert_array_equal(frames_at(film, TIMES).data, plain.data)
+    assert asked == [1]
+
+
+def test_decoding_on__films_whose_headers_do_not_state_how_far_frames_are_reordered(tmp_path, card):
+    path = write_ramp(
+        tmp_path / "film.mp4",
+        textured=True,
+        b_frames=2,
+        options={"x264-params": "b-pyramid=normal"},
+    )
+    plain = frames_at(path, TIMES)
+    with decoding_on("cuda") as decoders:
+        for _ in range(2):
+            np.testing.assert_array_equal(frames_at(path, TIMES).data, plain.data)
+    assert decoders.films == 2
+    assert len(card) == 1
 
 
 _REAL_ACCELERATOR = hardware._accelerator

@@ -233,8 +233,14 @@ def test_load_clips__several_captions_of_one_clip_are_several_clips(tmp_path):
     )
     clips = load_clips(tmp_path / "m.csv")
     assert {one.key: one.caption for one in clips} == {"q1": "a red car", "q2": "a vehicle"}
-    again = load_clips([clip, tmp_path / "m.csv"])
-    assert len(again) == 1
+
+
+@pytest.mark.parametrize("plain_first", [True, False])
+def test_load_clips__a_caption_counts_whenever_it_comes(tmp_path, plain_first):
+    clip = sample_clips()[0].path
+    (tmp_path / "m.csv").write_text(f"path,caption\n{clip},a red car\n")
+    sources = [clip, tmp_path / "m.csv"] if plain_first else [tmp_path / "m.csv", clip]
+    assert [one.caption for one in load_clips(sources)] == ["a red car"]
 
 
 def test_load_clips__a_pattern_does_not_run_round_in_circles(tmp_path):

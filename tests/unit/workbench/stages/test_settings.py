@@ -1,5 +1,6 @@
 """Settings as text: the same for stages made alike, another for each option."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,22 @@ def test_stage_settings__what_a_function_notes_as_it_runs_does_not_count():
     before = stage_settings(note)
     seen.append(1)
     assert stage_settings(note) == before
+
+
+class Plus:
+    def apply(self, x):
+        return x + 1
+
+
+class Minus:
+    def apply(self, x):
+        return -x
+
+
+def test_stage_settings__methods_and_partial_functions_count_too():
+    names = [
+        stage_settings(Holds(one))["value"]
+        for one in (Plus().apply, Minus().apply, partial(pow, 2), partial(pow, 3), partial(Plus.apply, None))
+    ]
+    assert len(set(names)) == len(names)
+    assert stage_settings(Holds(Plus().apply))["value"] == names[0]

@@ -134,7 +134,7 @@ def test_embed__a_store_that_may_only_be_read_is_reused_all_the_same(folder, tmp
 
     monkeypatch.setattr("workbench.store.embedding_store.write_lock", read_only)
     assert run(Versioned(), load_clips(folder), store) == 3
-    assert "new names were not noted" in caplog.text
+    assert "noting new names" in caplog.text
 
 
 def test_prune__drops_what_is_gone_or_changed_and_nothing_else(folder, tmp_path):
@@ -150,3 +150,57 @@ def test_prune__drops_what_is_gone_or_changed_and_nothing_else(folder, tmp_path)
     assert store.prune().set_index("key")["why"].to_dict() == expected
     assert rows(store).index.tolist() == ["by hand", "green.jpg"]
     assert len(store.search(vector=[1, 0, 0, 0])) == 2
+
+
+def test_embed__files_that_changed_their_names_are_no_copies(folder, tmp_path):
+    store, model = EmbeddingStore(tmp_path / "s"), Versioned()
+    run(model, load_clips(folder), store)
+    content = {key: row["id"] for key, row in rows(store).iterrows()}
+    (folder / "red.jpg").rename(folder / "old.jpg")
+    (folder / "blue.jpg").rename(folder / "red.jpg")
+    (folder / "old.jpg").rename(folder / "blue.jpg")
+    assert run(model, load_clips(folder), store) == 3
+    now = {key: row["id"] for key, row in rows(store).iterrows()}
+    assert now == {
+        "green.jpg": content["green.jpg"],
+        "red.jpg": content["blue.jpg"],
+        "blue.jpg": content["red.jpg"],
+    }
+    assert set(rows(store)["copies"]) == {""}
+    assert len(store.duplicates(threshold=0.99999)) == 0
+    assert len(store.prune()) == 0
+
+
+def test_embed__a_file_that_holds_something_else_gives_no_name(folder, tmp_path):
+    store, model = EmbeddingStore(tmp_path / "s"), Versioned()
+    run(model, load_clips(folder), store)
+    (folder / "copy.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    (folder / "red.jpg").write_bytes((folder / "blue.jpg").read_bytes())
+    run(model, load_clips(folder / "copy.jpg"), store)
+    assert rows(store).loc["copy.jpg", "copies"] == ""
+
+
+def test_prune__a_copy_takes_the_place_of_the_file_that_is_gone(folder, tmp_path):
+    store, model = EmbeddingStore(tmp_path / "s"), Versioned()
+    for name in ("scarlet", "wine"):
+        (folder / f"{name}.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    run(model, load_clips(folder), store)
+    named = rows(store)[rows(store)["copies"] != ""]["path"].item()
+    Path(named).unlink()
+    assert len(store.prune(dry_run=True)) == 0
+    assert named in set(rows(store)["path"])
+    assert len(store.prune()) == 0
+    row = rows(store)[rows(store)["copies"] != ""]
+    assert Path(row["path"].item()).exists()
+    assert len(copies_of(row["copies"].item())) == 1
+
+
+def test_embed__without_reuse_keeps_captions_and_copies(folder, tmp_path):
+    store, model = EmbeddingStore(tmp_path / "s"), Versioned()
+    (folder / "scarlet.jpg").write_bytes((folder / "red.jpg").read_bytes())
+    clips = load_clips(folder)
+    run(model, ClipSet([replace(clip, caption="a dog") for clip in clips]), store)
+    before = rows(store)
+    embed(model, load_clips(folder / "scarlet.jpg"), store=store, reuse=False, progress=False)
+    after = rows(store)
+    assert after[["path", "caption", "copies"]].equals(before[["path", "caption", "copies"]])
