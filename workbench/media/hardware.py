@@ -9,7 +9,7 @@ are the same. What the card cannot tell is whether a packet was damaged: it show
 import logging
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -122,7 +122,7 @@ class CardDecoders:
         if decoder is None:
             return
         with self._lock:
-            if is_on_card(decoder):
+            if decodes_on_card(decoder):
                 decoder.flush_buffers()
                 self._idle.append((settings, decoder))
                 self.films += 1
@@ -159,15 +159,11 @@ def decoding_on(device: str) -> Generator[CardDecoders | None]:
         _cards.remove(card)
 
 
-@contextmanager
-def card_decoder(video: "OpenVideo") -> Generator[Any]:
+def card_decoder(video: "OpenVideo") -> AbstractContextManager[Any]:
     """Lend a decoder of the card that takes part, as `CardDecoders.lend` does; None where none does."""
-    card = next(iter(_cards[-1:]), None)
-    if card is None:
-        yield None
-        return
-    with card.lend(video) as decoder:
-        yield decoder
+    for card in _cards[-1:]:
+        return card.lend(video)
+    return nullcontext()
 
 
 def takes_part(device: str) -> bool:
@@ -175,7 +171,7 @@ def takes_part(device: str) -> bool:
     return os.environ.get(HARDWARE_DECODING, _UNLESS_SAID) == "1" and cuda_in_use(device) is not None
 
 
-def is_on_card(decoder: Any) -> bool:
+def decodes_on_card(decoder: Any) -> bool:
     """Whether a decoder that has decoded did so on the card."""
     return decoder.pix_fmt == "cuda"
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from workbench.media.packets import (
     TimesRunBackError,
 )
 from workbench.media.pixels import PictureMaker
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _Moments: TypeAlias = Sequence[float] | np.ndarray
 _Choice: TypeAlias = Callable[[float], Sequence[_Moments]]
@@ -126,17 +129,21 @@ def _all_shown(path: Path, times_s: np.ndarray, *, by_dts: bool) -> Iterator[Sho
         wanted = packets.wanted_ticks(times_s)
         waiting = deque(sorted(range(len(wanted)), key=wanted.__getitem__))
         shown = None
+
+        def answer(places: list[int], tick: int, frame: "VideoFrame") -> Shown:
+            return Shown(places, frame, video.matrix_of(frame), packets.seconds(tick), reader.note)
+
         for tick, frame in reader:
             passed = []
             while shown is not None and waiting and wanted[waiting[0]] < tick:
                 passed.append(waiting.popleft())
             if shown is not None and passed:
-                yield Shown(passed, *shown, reader.note)
+                yield answer(passed, *shown)
             if not waiting:
                 return
-            shown = (frame, video.matrix_of(frame), packets.seconds(tick))
+            shown = (tick, frame)
         if shown is not None:
-            yield Shown(list(waiting), *shown, reader.note)
+            yield answer(list(waiting), *shown)
 
 
 def _answers(left: deque[np.ndarray], stream: Iterator[Shown]) -> Iterator[Frames]:

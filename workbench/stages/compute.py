@@ -17,7 +17,7 @@ from workbench.errors import NothingToRankError, StageError
 from workbench.media.hardware import decoding_on, takes_part
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.resources import threads_given
-from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
+from workbench.stages.tasks import NOT_DECODED, ImageObject, Task, VideoObject, good_items
 
 if TYPE_CHECKING:
     from workbench.engine.adapter import AdaptedModel
@@ -271,7 +271,7 @@ def _has_pixels(item: Any, stage: str) -> bool:
     """Whether an item is decoded; one that is not says so under the name of the stage."""
     there = (item.image_data if isinstance(item, ImageObject) else item.frames) is not None
     if not there:
-        item.errors[stage] = "it is not decoded; put a stage that decodes before"
+        item.errors[stage] = NOT_DECODED
     return there
 
 

@@ -8,7 +8,7 @@ from workbench.errors import InvalidClipError, MediaError, StageError
 from workbench.media.sampling import frame_indices
 from workbench.stages.base import ProcessingStage, WorkerMetadata
 from workbench.stages.resources import threads_given
-from workbench.stages.tasks import ImageObject, Task, VideoObject, good_items
+from workbench.stages.tasks import NOT_DECODED, ImageObject, Task, VideoObject, good_items
 
 __all__ = ["DecodeStage", "SampleStage"]
 
@@ -109,7 +109,7 @@ class SampleStage(ProcessingStage[Task, Task]):
             if not isinstance(item, VideoObject):
                 continue
             if item.frames is None:
-                item.errors[self.name] = "it is not decoded; put a stage that decodes before"
+                item.errors[self.name] = NOT_DECODED
                 continue
             places = frame_indices(len(item.frames), self.num_frames)
             item.frames = item.frames[places]

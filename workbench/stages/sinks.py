@@ -17,7 +17,7 @@ from workbench.errors import StageError
 from workbench.files import valid_text, write_file
 from workbench.media.tars import add_part
 from workbench.stages.base import ProcessingStage
-from workbench.stages.tasks import ImageObject, Task, identity_of, item_identity
+from workbench.stages.tasks import NOT_DECODED, ImageObject, Task, identity_of, item_identity
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,7 +171,7 @@ class WriteWebDatasetStage(ProcessingStage[Task, Task]):
         if not item.errors:
             is_image = isinstance(item, ImageObject)
             item.errors[self.name] = (
-                "it is not decoded; put a stage that decodes before"
+                NOT_DECODED
                 if is_image
                 else "shards hold images, and it is a clip; WriteParquetStage and WriteStoreStage take it"
             )

@@ -14,6 +14,7 @@ from models.vectors import EmbeddingSpace
 from workbench.stages.metrics import StagePerfStats
 
 __all__ = [
+    "NOT_DECODED",
     "ImageBatch",
     "ImageObject",
     "Task",
@@ -25,6 +26,8 @@ __all__ = [
     "item_identity",
     "numbered",
 ]
+
+NOT_DECODED = "it is not decoded; put a stage that decodes before"  # of an item without pixels
 
 Item = TypeVar("Item")
 _PLAIN = (str, int, float, bool, bytes, type(None))

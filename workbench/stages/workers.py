@@ -155,11 +155,9 @@ class StageWorkers:
             if not self._ignore_failures:
                 if isinstance(error, StageError):
                     raise
+                why = f"{type(error).__name__}: {error}".rstrip(".")
                 raise StageError(
-                    f"Stage {stage.name!r} failed on {_name(tasks)}: {type(error).__name__}: {error}".rstrip(
-                        "."
-                    )
-                    + ".",
+                    f"Stage {stage.name!r} failed on {_name(tasks)}: {why}.",
                     next_step="Mend the stage; or run with InProcessExecutor(ignore_failures=True), which "
                     "drops such tasks and lists them.",
                 ) from error

@@ -1,10 +1,9 @@
 """Rows whose file is no longer there, or holds something else by now."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.store.renames import Names, content_at, content_part, copies_of
+from workbench.store.renames import Names, content_at, content_part, copies_of, copies_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +31,7 @@ def stale_rows(rows: "pd.DataFrame") -> "tuple[pd.DataFrame, dict[str, Names]]":
         )
         reasons.append("" if is_right or copies else "changed" if now else "gone")
         if copies:
-            others = json.dumps(copies[1:]) if copies[1:] else ""
             key = Path(copies[0]).name if row["path"].endswith(row["key"]) else row["key"]
-            moved[row["id"]] = Names(key, copies[0], row["caption"], others)
+            moved[row["id"]] = Names(key, copies[0], row["caption"], copies_text(copies[1:]))
     found = rows[["id", "key", "path"]].assign(why=reasons)
     return found[found["why"] != ""].reset_index(drop=True), moved

@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from workbench.media.clips import Clip
     from workbench.store.snapshot import Snapshot
 
-__all__ = ["Names", "content_at", "content_part", "copies_of", "merged", "outdated", "with_names"]
+__all__ = [
+    "Names",
+    "content_at",
+    "content_part",
+    "copies_of",
+    "copies_text",
+    "merged",
+    "outdated",
+    "with_names",
+]
 
 _CONTENT = re.compile(r"([0-9a-f]{32})(?:@|$)")  # ids of clips that are known by their content
 
@@ -54,6 +63,11 @@ def copies_of(text: str) -> list[str]:
     except ValueError:
         return []
     return [path for path in found if isinstance(path, str)] if isinstance(found, list) else []
+
+
+def copies_text(paths: "Sequence[str]") -> str:
+    """Write the column ``copies``, as `copies_of` reads it."""
+    return json.dumps(list(paths)) if paths else ""
 
 
 def outdated(snapshot: "Snapshot", clips: "Iterable[Clip]") -> dict[str, Names]:
@@ -162,5 +176,5 @@ def _names_now(before: Names, clips: "Sequence[Clip]", seen: dict[str, str], nam
         key=storable(clip.key) if clip is not None and moved else before.key,
         path=path,
         caption=storable(clip.caption) if clip is not None and clip.caption else before.caption,
-        copies=json.dumps(copies) if copies else "",
+        copies=copies_text(copies),
     )

@@ -136,21 +136,23 @@ class Table:
     def read(self, columns: Sequence[str] | None = None) -> "pa.Table":
         """Read all rows, all columns or some."""
         wanted = row_schema(self.dim).names if columns is None else list(columns)
-        query = self._handle.search().select([name for name in wanted if name in self._columns])
-        return up_to_date(query.limit(max(len(self), 1)).to_arrow()).select(wanted)
+        return up_to_date(self._all_rows(wanted).to_arrow()).select(wanted)
 
     def read_in_parts(self) -> "Iterator[pa.Table]":
         """Read all rows with all columns, some thousand at a time; at least one part, which may be empty."""
         import pyarrow as pa
 
-        wanted = row_schema(self.dim).names
-        query = self._handle.search().select([name for name in wanted if name in self._columns])
-        parts = 0
-        for batch in query.limit(max(len(self), 1)).to_batches(PART_ROWS):
+        wanted, parts = row_schema(self.dim).names, 0
+        for batch in self._all_rows(wanted).to_batches(PART_ROWS):
             yield up_to_date(pa.Table.from_batches([batch])).select(wanted)
             parts += 1
         if not parts:
             yield row_schema(self.dim).empty_table()
+
+    def _all_rows(self, wanted: Sequence[str]) -> Any:
+        """Ask for all rows, and of the columns that are wanted those that are there."""
+        query = self._handle.search().select([name for name in wanted if name in self._columns])
+        return query.limit(max(len(self), 1))
 
     @property
     def _columns(self) -> list[str]:

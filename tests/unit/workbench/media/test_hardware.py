@@ -38,7 +38,7 @@ def card(monkeypatch):
     monkeypatch.setattr(hardware, "cuda_in_use", lambda device: device.startswith("cuda") or None)
     monkeypatch.setattr(hardware, "joined_context", lambda device: contextlib.nullcontext())
     monkeypatch.setattr("workbench.media.container.is_on_card", lambda frame: bool(hardware._cards))
-    monkeypatch.setattr(hardware, "is_on_card", lambda decoder: True)
+    monkeypatch.setattr(hardware, "decodes_on_card", lambda decoder: True)
     monkeypatch.setattr(hardware, "_accelerator", accelerator)
     monkeypatch.setattr(hardware, "_FEWEST_PIXELS", 1)
     return opened
@@ -112,7 +112,7 @@ def test_lend__a_decoder_that_was_left_half_way_is_not_used_again(film, card):
 
 
 def test_lend__what_the_card_decodes_by_the_processor_is_not_brought_to_it_again(film, card, monkeypatch):
-    monkeypatch.setattr(hardware, "is_on_card", lambda decoder: decoder.pix_fmt == "cuda")
+    monkeypatch.setattr(hardware, "decodes_on_card", lambda decoder: decoder.pix_fmt == "cuda")
     plain = frames_at(film, TIMES)
     with decoding_on("cuda") as decoders:
         for _ in range(3):
